@@ -1,0 +1,396 @@
+//! Every interleaving and every reordering that the memory model allows, on the production code.
+//!
+//! Run by `RUSTFLAGS="--cfg loom" cargo test -p ringmq-queue --release --test loom`. Nothing in a model ends by itself: a
+//! lost wake-up leaves a thread asleep, which loom reports as a deadlock. The tests that must fail show that it does.
+#![cfg(loom)]
+
+use std::process::Command;
+
+use loom::{model::Builder, thread};
+use ringmq_queue::{
+    barrier::{heavy_fence, light_fence},
+    mailbox::Mailbox,
+    spsc::{self, Consumer, Full},
+    sync::Arc,
+    wake::{ParkOn, Parker},
+};
+
+/// Explores every execution with at most this many preemptions; the known bugs of this kind need two.
+fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+/// Runs a model that has to deadlock in a process of its own: loom's panic meets destructors that panic again.
+///
+/// `test` is the name of the calling test, which this runs a second time with the variable set.
+fn must_deadlock(test: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    const MODEL: &str = "RINGMQ_FAILING_MODEL";
+    if std::env::var_os(MODEL).is_some() {
+        return explore(preemptions, model);
+    }
+    let outcome = Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(MODEL, test)
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    assert!(!outcome.status.success(), "the model was expected to fail");
+    assert!(
+        said.contains("deadlock; threads"),
+        "failed in another way: {said}"
+    );
+}
+
+fn nothing() {}
+
+/// The two fences of the handshake, so that a model can leave one out.
+#[derive(Clone, Copy)]
+struct Fences {
+    busy: fn(),
+    sleeper: fn(),
+}
+
+const BOTH: Fences = Fences {
+    busy: light_fence,
+    sleeper: heavy_fence,
+};
+const NONE_ON_THE_BUSY_SIDE: Fences = Fences {
+    busy: nothing,
+    ..BOTH
+};
+const NONE_ON_THE_SLEEPING_SIDE: Fences = Fences {
+    sleeper: nothing,
+    ..BOTH
+};
+
+impl Fences {
+    fn wake(self, parker: &Parker) {
+        (self.busy)();
+        parker.wake_fenced();
+    }
+
+    fn sleep_unless(self, parker: &Parker, how: ParkOn, ready: impl FnOnce() -> bool) {
+        parker.arm_unfenced(how);
+        (self.sleeper)();
+        if ready() {
+            parker.disarm();
+        } else if how == ParkOn::Futex {
+            parker.park(None);
+        } else {
+            parker.poll_fd();
+            parker.disarm();
+        }
+    }
+}
+
+fn receive<T>(from: &mut Consumer<T>, parker: &Parker, how: ParkOn, fences: Fences) -> T {
+    loop {
+        if let Some(value) = from.pop() {
+            return value;
+        }
+        fences.sleep_unless(parker, how, || !from.is_empty());
+    }
+}
+
+/// A producer publishes `count` values, a consumer sleeps for each.
+fn values_wake_the_consumer(count: u32, how: ParkOn, fences: Fences) {
+    let (mut producer, mut consumer) = spsc::ring(2);
+    let parker = Arc::new(Parker::new());
+    let waker = Arc::clone(&parker);
+    let pushing = thread::spawn(move || {
+        for value in 0..count {
+            producer.try_push(value).unwrap();
+            fences.wake(&waker);
+        }
+    });
+    for expected in 0..count {
+        assert_eq!(receive(&mut consumer, &parker, how, fences), expected);
+    }
+    pushing.join().unwrap();
+}
+
+#[test]
+fn no_wake_up_is_lost_on_a_futex() {
+    explore(6, || values_wake_the_consumer(2, ParkOn::Futex, BOTH));
+}
+
+#[test]
+fn no_wake_up_is_lost_on_a_descriptor() {
+    explore(6, || values_wake_the_consumer(2, ParkOn::Fd, BOTH));
+}
+
+#[test]
+fn without_the_fence_of_the_busy_side_a_wake_up_is_lost() {
+    must_deadlock("without_the_fence_of_the_busy_side_a_wake_up_is_lost", 4, || {
+        values_wake_the_consumer(1, ParkOn::Futex, NONE_ON_THE_BUSY_SIDE)
+    });
+}
+
+#[test]
+fn without_the_fence_of_the_sleeper_a_wake_up_is_lost() {
+    must_deadlock("without_the_fence_of_the_sleeper_a_wake_up_is_lost", 4, || {
+        values_wake_the_consumer(1, ParkOn::Futex, NONE_ON_THE_SLEEPING_SIDE)
+    });
+}
+
+#[test]
+fn without_the_fence_of_the_busy_side_a_descriptor_stays_silent() {
+    must_deadlock(
+        "without_the_fence_of_the_busy_side_a_descriptor_stays_silent",
+        3,
+        || values_wake_the_consumer(1, ParkOn::Fd, NONE_ON_THE_BUSY_SIDE),
+    );
+}
+
+/// `Parker::arm` and `Parker::wake` as users call them, with their fences inside.
+#[test]
+fn the_fences_are_inside_arm_and_wake() {
+    explore(6, || {
+        let (mut producer, mut consumer) = spsc::ring(1);
+        let parker = Arc::new(Parker::new());
+        let waker = Arc::clone(&parker);
+        let pushing = thread::spawn(move || {
+            producer.try_push(7).unwrap();
+            waker.wake();
+        });
+        let value = loop {
+            if let Some(value) = consumer.pop() {
+                break value;
+            }
+            parker.arm(ParkOn::Futex);
+            if consumer.is_empty() {
+                parker.park(None);
+            } else {
+                parker.disarm();
+            }
+        };
+        assert_eq!(value, 7);
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn without_the_second_look_a_wake_up_is_lost() {
+    must_deadlock("without_the_second_look_a_wake_up_is_lost", 4, || {
+        let (mut producer, mut consumer) = spsc::ring(1);
+        let parker = Arc::new(Parker::new());
+        let waker = Arc::clone(&parker);
+        let pushing = thread::spawn(move || {
+            producer.try_push(7).unwrap();
+            waker.wake();
+        });
+        while consumer.pop().is_none() {
+            parker.arm(ParkOn::Futex);
+            parker.park(None);
+        }
+        pushing.join().unwrap();
+    });
+}
+
+/// A ring of one slot: the producer sleeps for room and the consumer for values.
+fn room_wakes_the_producer(fences: Fences) {
+    let (mut producer, mut consumer) = spsc::ring(1);
+    let parkers = Arc::new([Parker::new(), Parker::new()]);
+    let shared = Arc::clone(&parkers);
+    let pushing = thread::spawn(move || {
+        let [producing, consuming] = &*shared;
+        for mut value in 0..2 {
+            while let Err(Full(back)) = producer.try_push(value) {
+                value = back;
+                fences.sleep_unless(producing, ParkOn::Futex, || producer.free() > 0);
+            }
+            BOTH.wake(consuming);
+        }
+    });
+    let [producing, consuming] = &*parkers;
+    for expected in 0..2 {
+        assert_eq!(receive(&mut consumer, consuming, ParkOn::Futex, BOTH), expected);
+        if consumer.take_released() {
+            fences.wake(producing);
+        }
+    }
+    pushing.join().unwrap();
+}
+
+#[test]
+fn no_wake_up_for_room_is_lost() {
+    explore(4, || room_wakes_the_producer(BOTH));
+}
+
+#[test]
+fn without_the_fence_of_the_busy_side_room_goes_unnoticed() {
+    must_deadlock(
+        "without_the_fence_of_the_busy_side_room_goes_unnoticed",
+        2,
+        || room_wakes_the_producer(NONE_ON_THE_BUSY_SIDE),
+    );
+}
+
+/// The consumer takes one of two values and sleeps elsewhere; the producer needs the slot.
+fn slots_are_released_before_sleeping(release: bool) {
+    let (mut producer, mut consumer) = spsc::ring(4);
+    (0..4).for_each(|value| producer.try_push(value).unwrap());
+    let parkers = Arc::new([Parker::new(), Parker::new()]);
+    let shared = Arc::clone(&parkers);
+    let pushing = thread::spawn(move || {
+        let [producing, consuming] = &*shared;
+        while producer.try_push(4).is_err() {
+            BOTH.sleep_unless(producing, ParkOn::Futex, || producer.free() > 0);
+        }
+        BOTH.wake(consuming);
+    });
+    let [producing, consuming] = &*parkers;
+    assert_eq!(consumer.pop(), Some(0));
+    if release && consumer.release() {
+        BOTH.wake(producing);
+    }
+    while consumer.len() < 4 {
+        BOTH.sleep_unless(consuming, ParkOn::Futex, || consumer.len() == 4);
+    }
+    pushing.join().unwrap();
+}
+
+#[test]
+fn released_slots_reach_a_sleeping_producer() {
+    explore(6, || slots_are_released_before_sleeping(true));
+}
+
+#[test]
+fn slots_kept_while_sleeping_stop_both_sides() {
+    must_deadlock("slots_kept_while_sleeping_stop_both_sides", 4, || {
+        slots_are_released_before_sleeping(false)
+    });
+}
+
+#[test]
+fn two_wakers_make_at_most_one_system_call_per_sleep() {
+    explore(4, || {
+        let parker = Arc::new(Parker::new());
+        let wakers: Vec<_> = (0..2)
+            .map(|_| {
+                let parker = Arc::clone(&parker);
+                thread::spawn(move || parker.wake())
+            })
+            .collect();
+        parker.arm(ParkOn::Futex);
+        parker.disarm();
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
+        assert!(parker.wakes() <= 1);
+    });
+}
+
+/// The boxes make loom check every access to a slot and report what is not freed.
+#[test]
+fn values_cross_a_full_ring() {
+    explore(6, || {
+        let (mut producer, mut consumer) = spsc::ring(2);
+        let pushing = thread::spawn(move || {
+            for value in 0..3 {
+                let mut value = Box::new(value);
+                while let Err(Full(back)) = producer.try_push(value) {
+                    value = back;
+                    thread::yield_now();
+                }
+            }
+        });
+        for expected in 0..3 {
+            let value = loop {
+                match consumer.pop() {
+                    Some(value) => break value,
+                    None => thread::yield_now(),
+                }
+            };
+            assert_eq!(*value, expected);
+        }
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_batch_is_seen_whole_or_not_at_all() {
+    explore(6, || {
+        let (mut producer, mut consumer) = spsc::ring(4);
+        let pushing = thread::spawn(move || {
+            producer.stage(1).unwrap();
+            producer.stage(2).unwrap();
+            producer.publish();
+            producer.stage(3).unwrap();
+        });
+        if let Some(first) = consumer.pop() {
+            assert_eq!((first, consumer.pop()), (1, Some(2)));
+        }
+        pushing.join().unwrap();
+        while let Some(value) = consumer.pop() {
+            assert_ne!(value, 3, "never published");
+        }
+    });
+}
+
+#[test]
+fn what_was_published_is_visible_once_the_producer_is_gone() {
+    explore(6, || {
+        let (mut producer, mut consumer) = spsc::ring(2);
+        let pushing = thread::spawn(move || producer.try_push(1).unwrap());
+        if consumer.is_abandoned() {
+            assert_eq!(consumer.pop(), Some(1));
+        }
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn every_value_is_dropped_once_whoever_goes_first() {
+    explore(6, || {
+        let token = Arc::new(());
+        let (mut producer, mut consumer) = spsc::ring(4);
+        let copy = Arc::clone(&token);
+        let pushing = thread::spawn(move || {
+            producer.try_push(Arc::clone(&copy)).unwrap();
+            producer.try_push(Arc::clone(&copy)).unwrap();
+            producer.stage(copy).unwrap();
+        });
+        drop(consumer.pop());
+        drop(consumer);
+        pushing.join().unwrap();
+        assert_eq!(Arc::strong_count(&token), 1);
+    });
+}
+
+/// Two senders and an owner that sleeps until it has both commands.
+fn mailbox_wakes_its_owner(fences: Fences) {
+    let shared = Arc::new((Mailbox::new(), Parker::new()));
+    let senders: Vec<_> = (0..2)
+        .map(|sender| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.0.push(sender);
+                fences.wake(&shared.1);
+            })
+        })
+        .collect();
+    let mut commands = Vec::new();
+    while commands.len() < 2 {
+        fences.sleep_unless(&shared.1, ParkOn::Futex, || !shared.0.is_empty());
+        shared.0.drain(&mut commands);
+    }
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    commands.sort_unstable();
+    assert_eq!(commands, [0, 1]);
+}
+
+#[test]
+fn a_mailbox_wakes_its_owner() {
+    explore(3, || mailbox_wakes_its_owner(BOTH));
+}
+
+#[test]
+fn without_the_fence_of_the_sender_a_command_is_forgotten() {
+    must_deadlock(
+        "without_the_fence_of_the_sender_a_command_is_forgotten",
+        2,
+        || mailbox_wakes_its_owner(NONE_ON_THE_BUSY_SIDE),
+    );
+}
