@@ -1,0 +1,473 @@
+//! The state machine of one connection.
+//!
+//! States are named for what they await from the peer:
+//!
+//! ```text
+//!            64 bytes: send our handshake             READY of a fitting peer
+//! Greeting ──────────────────────────────▶ Command ──────────────────────────▶ Traffic ◀──┐
+//!    │                                        │                                 │    │    │ large_done
+//!    │ bad greeting, time up                  │ ERROR, bad command,             │    ▼    │
+//!    │                                        │ misfit, time up                 │   Body ─┘
+//!    │                                        │           bad frame or command, │    │
+//!    ▼                                        ▼           ERROR, silence        ▼    ▼
+//!    └───────────────────────────────────▶ Nothing ◀─────────────────────────────────┘
+//! ```
+//!
+//! Nothing is final and repeats its failure. Frames, subscriptions, heartbeats and unknown
+//! commands leave Traffic where it is; a frame that is longer than a slab leads to Body, where
+//! the caller takes the bytes by itself.
+
+use std::mem;
+use std::time::Instant;
+
+use crate::backlog::Backlog;
+use crate::command::Command;
+use crate::config::Config;
+use crate::error::{Failure, Violation};
+use crate::event::{Event, Progress};
+use crate::frame::{self, HeaderStep};
+use crate::greeting::{self, GREETING_LEN};
+use crate::heartbeat::{Due, Timers};
+use crate::mechanism::Mechanism;
+use crate::metadata::Metadata;
+use crate::peer::Peer;
+use crate::socket_type::SocketType;
+use crate::walk::{self, Limits, Partial, Stop};
+
+/// The longest command before the handshake is over, whatever the limits on messages are.
+const HANDSHAKE_COMMAND_MAX: u64 = 64 << 10;
+
+/// Longer topics are subscribed to by message, which every ZMTP 3 publisher takes: a command has
+/// to fit into the slab of its receiver, and a message does not.
+const TOPIC_IN_COMMAND_MAX: usize = 16 << 10;
+
+/// The longest reason that an ERROR command can give.
+const REASON_MAX: usize = 255;
+
+/// What is needed until the handshake is over.
+#[derive(Debug)]
+struct Handshake {
+    mechanism: Mechanism,
+    ours: Metadata,
+    /// The minor version from the peer's greeting.
+    minor: u8,
+    deadline: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum State {
+    Greeting(Box<Handshake>),
+    Command(Box<Handshake>),
+    Traffic,
+    Body,
+    Nothing(Failure),
+}
+
+/// One ZMTP connection, from the first byte of the greeting.
+///
+/// No method blocks or panics on account of what a peer sent.
+#[derive(Debug)]
+pub struct Connection {
+    state: State,
+    limits: Limits,
+    /// The message that is being received.
+    partial: Partial,
+    timers: Timers,
+    backlog: Backlog,
+    peer: Option<Peer>,
+    socket_type: SocketType,
+    /// The longest command body that is read.
+    command_max: u64,
+    subscriptions_as_commands: bool,
+}
+
+impl Connection {
+    /// A connection whose greeting waits to be sent. The time for the handshake runs from `now`.
+    ///
+    /// Panics if the configuration breaks a bound that the fields of [`Config`] document.
+    pub fn new(config: Config, now: Instant) -> Connection {
+        config.assert_valid();
+        let command_max = config.command_max();
+        let limits = Limits::new(
+            config.frame_size_max,
+            config.message_size_max,
+            config.message_parts_max,
+            config.slab_len,
+        );
+        let mechanism = Mechanism::NULL;
+        let mut backlog = Backlog::default();
+        // libzmq sends the signature first and the rest when it knows the peer's version, for
+        // the sake of peers before 3.0. These are refused here, so all of it goes at once.
+        backlog.push(&greeting::encode(mechanism.name(), config.identity.len()));
+        let handshake = Handshake {
+            mechanism,
+            ours: Metadata {
+                socket_type: config.socket_type,
+                identity: config.identity,
+                properties: config.properties,
+            },
+            minor: 0,
+            deadline: config
+                .handshake_timeout
+                .and_then(|timeout| now.checked_add(timeout)),
+        };
+        Connection {
+            state: State::Greeting(Box::new(handshake)),
+            limits,
+            partial: Partial::NONE,
+            timers: Timers::new(config.heartbeat),
+            backlog,
+            peer: None,
+            socket_type: config.socket_type,
+            command_max,
+            subscriptions_as_commands: config.subscriptions_as_commands,
+        }
+    }
+
+    /// Protocol traffic that waits to be sent: greeting, handshake, heartbeats, subscriptions.
+    ///
+    /// It goes out between the messages of the caller, never inside one, and still after a
+    /// failure.
+    #[inline]
+    pub fn transmit(&self) -> &[u8] {
+        self.backlog.unsent()
+    }
+
+    /// The first `count` bytes of [`transmit`](Self::transmit) have been sent. Panics if these
+    /// are more than there were.
+    pub fn transmitted(&mut self, count: usize) {
+        self.backlog.sent(count);
+    }
+
+    /// Takes one step at the front of `input`: the bytes from the peer that no earlier step has
+    /// consumed. To be called again, with the rest, until [`Progress`] says that more is needed.
+    ///
+    /// What is left when more is needed is shorter than [`Config::slab_len`], so that a slab of
+    /// that size always has room to receive into.
+    ///
+    /// To be called when something has arrived, at `now`; this counts as a sign of life. Panics
+    /// while the body of a [large frame](Event::Large) is outstanding.
+    ///
+    /// Errors: the connection has failed for good. The same is returned from then on.
+    #[inline]
+    pub fn receive(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
+        if !input.is_empty() {
+            self.timers.heard();
+        }
+        if matches!(self.state, State::Traffic) {
+            return self.receive_traffic(input, now);
+        }
+        self.receive_handshake(input, now)
+    }
+
+    /// Bytes have arrived that the connection does not get to see: some of the body of a large
+    /// frame, or bytes that are left in the kernel because the application is slow to read.
+    #[inline]
+    pub fn on_traffic(&mut self, _now: Instant) {
+        self.timers.heard();
+    }
+
+    /// The body of the [large frame](Event::Large) has been taken in full. Panics if there was
+    /// none.
+    pub fn large_done(&mut self, now: Instant) {
+        if matches!(self.state, State::Nothing(_)) {
+            return;
+        }
+        assert!(matches!(self.state, State::Body), "no large frame");
+        self.on_traffic(now);
+        self.state = State::Traffic;
+    }
+
+    /// When to call [`on_deadline`](Self::on_deadline); None is never.
+    ///
+    /// It changes with every call of a method that takes `&mut self`. A driver may keep an older
+    /// one and find that nothing is due yet.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Greeting(handshake) | State::Command(handshake) => handshake.deadline,
+            State::Traffic | State::Body => self.timers.deadline(),
+            State::Nothing(_) => None,
+        }
+    }
+
+    /// Does what is due at `now`, which may be nothing; a PING appears in
+    /// [`transmit`](Self::transmit).
+    ///
+    /// Errors: the handshake took too long, the peer was silent for too long, or the connection
+    /// had failed before.
+    pub fn on_deadline(&mut self, now: Instant) -> Result<(), Failure> {
+        match &self.state {
+            // The deadline is that of the whole handshake: progress does not extend it.
+            State::Greeting(handshake) | State::Command(handshake) => match handshake.deadline {
+                Some(deadline) if deadline <= now => Err(self.fail(Failure::HandshakeTimeout)),
+                _ => Ok(()),
+            },
+            State::Traffic | State::Body => match self.timers.on_deadline(now) {
+                Due::Nothing => Ok(()),
+                Due::Ping { ttl } => {
+                    self.queue_ping(ttl);
+                    Ok(())
+                }
+                Due::Expired => Err(self.fail(Failure::HeartbeatTimeout)),
+            },
+            State::Nothing(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// The peer, once the handshake is over, and still after a failure.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.as_ref()
+    }
+
+    /// Whether messages may flow: the handshake is over and nothing has failed since.
+    pub fn is_established(&self) -> bool {
+        matches!(self.state, State::Traffic | State::Body)
+    }
+
+    /// Subscribes at the peer, in the form that its version understands: appends to
+    /// [`transmit`](Self::transmit).
+    ///
+    /// Panics before the handshake is over; does nothing after a failure.
+    pub fn queue_subscribe(&mut self, topic: &[u8]) {
+        self.queue_subscription(b"\x09SUBSCRIBE", 1, topic);
+    }
+
+    /// Takes back a subscription; see [`queue_subscribe`](Self::queue_subscribe).
+    pub fn queue_cancel(&mut self, topic: &[u8]) {
+        self.queue_subscription(b"\x06CANCEL", 0, topic);
+    }
+
+    /// Joins a group of at most 255 bytes; otherwise as
+    /// [`queue_subscribe`](Self::queue_subscribe).
+    pub fn queue_join(&mut self, group: &[u8]) {
+        self.queue_group(b"\x04JOIN", group);
+    }
+
+    /// Leaves a group; see [`queue_join`](Self::queue_join).
+    pub fn queue_leave(&mut self, group: &[u8]) {
+        self.queue_group(b"\x05LEAVE", group);
+    }
+
+    /// Tells the peer why it is refused; what exceeds 255 bytes is cut. Appends to
+    /// [`transmit`](Self::transmit) and changes nothing else: it is on the caller to close.
+    pub fn queue_error(&mut self, reason: &[u8]) {
+        let reason = &reason[..reason.len().min(REASON_MAX)];
+        let body: [&[u8]; 3] = [b"\x05ERROR", &[reason.len() as u8], reason];
+        self.backlog.push_frame(frame::COMMAND, &body);
+    }
+
+    fn queue_subscription(&mut self, command: &[u8], message: u8, topic: &[u8]) {
+        if matches!(self.state, State::Nothing(_)) {
+            return;
+        }
+        let peer = self.peer.as_ref().expect("the handshake is not over");
+        if peer.subscribes_by_message()
+            || !self.subscriptions_as_commands
+            || topic.len() > TOPIC_IN_COMMAND_MAX
+        {
+            self.backlog.push_frame(0, &[&[message], topic]);
+        } else {
+            self.backlog.push_frame(frame::COMMAND, &[command, topic]);
+        }
+    }
+
+    fn queue_group(&mut self, command: &[u8], group: &[u8]) {
+        if matches!(self.state, State::Nothing(_)) {
+            return;
+        }
+        assert!(self.peer.is_some(), "the handshake is not over");
+        assert!(group.len() <= 255, "group too long");
+        self.backlog.push_frame(frame::COMMAND, &[command, group]);
+    }
+
+    fn queue_ping(&mut self, ttl: u16) {
+        // While something else is stuck a PING would only be stuck behind it.
+        if self.backlog.is_empty() {
+            let body: [&[u8]; 2] = [b"\x04PING", &ttl.to_be_bytes()];
+            self.backlog.push_frame(frame::COMMAND, &body);
+        }
+    }
+
+    fn receive_handshake(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
+        let step = match &mut self.state {
+            State::Greeting(_) => self.receive_greeting(input),
+            State::Command(_) => self.receive_handshake_command(input, now),
+            State::Traffic => unreachable!("traffic has a path of its own"),
+            State::Body => panic!("the body of a large frame is outstanding"),
+            State::Nothing(failure) => Err(failure.clone()),
+        };
+        step.map_err(|failure| self.fail(failure))
+    }
+
+    fn receive_greeting(&mut self, input: &[u8]) -> Result<Progress, Failure> {
+        let State::Greeting(handshake) = &mut self.state else {
+            unreachable!("the greeting is over");
+        };
+        let Some(minor) = greeting::judge(input, handshake.mechanism.name())? else {
+            return Ok(Progress::NEED_MORE);
+        };
+        handshake.minor = minor;
+        let Handshake { mechanism, ours, .. } = &mut **handshake;
+        mechanism.start(ours, &mut self.backlog);
+        self.state = match mem::replace(&mut self.state, State::Traffic) {
+            State::Greeting(handshake) => State::Command(handshake),
+            other => other,
+        };
+        Ok(Progress {
+            consumed: GREETING_LEN,
+            event: None,
+        })
+    }
+
+    fn receive_handshake_command(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
+        let max = self.command_max.min(HANDSHAKE_COMMAND_MAX);
+        let Some((header, end)) = whole_command(input, max)? else {
+            return Ok(Progress::NEED_MORE);
+        };
+        let State::Command(handshake) = &mut self.state else {
+            unreachable!("the handshake is over");
+        };
+        let command = Command::parse(&input[header..end])?;
+        if let Some(metadata) = handshake.mechanism.on_command(&command)? {
+            let peer = Peer::new(metadata, handshake.minor);
+            if !self.socket_type.accepts(peer.socket_type) {
+                let peer = peer.socket_type;
+                return Err(Failure::Incompatible { peer });
+            }
+            self.peer = Some(peer);
+            self.timers.start(now);
+            self.state = State::Traffic;
+        }
+        Ok(Progress {
+            consumed: end,
+            event: self.is_established().then_some(Event::Handshaken),
+        })
+    }
+
+    #[inline]
+    fn receive_traffic(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
+        let (run, stop) = walk::walk(input, &self.limits, self.partial);
+        if run.consumed > 0 {
+            self.partial = run.partial;
+            return Ok(Progress {
+                consumed: run.consumed,
+                event: Some(Event::Frames {
+                    messages: run.messages,
+                    at_boundary: run.partial.is_none(),
+                }),
+            });
+        }
+        self.receive_stop(stop, input, now)
+            .map_err(|failure| self.fail(failure))
+    }
+
+    /// There is no whole data frame at the front of the input.
+    fn receive_stop(&mut self, stop: Stop, input: &[u8], now: Instant) -> Result<Progress, Failure> {
+        match stop {
+            Stop::NeedMore => Ok(Progress::NEED_MORE),
+            Stop::Command => self.receive_command(input, now),
+            Stop::Large {
+                header,
+                body,
+                more,
+                partial,
+            } => {
+                self.partial = partial;
+                self.state = State::Body;
+                Ok(Progress {
+                    consumed: header,
+                    event: Some(Event::Large { header, body, more }),
+                })
+            }
+            Stop::Violation(violation) => Err(violation.into()),
+        }
+    }
+
+    /// A command during traffic. It may stand between the parts of a message: libzmq sends its
+    /// heartbeats wherever they fall due.
+    fn receive_command(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
+        let Some((header, end)) = whole_command(input, self.command_max)? else {
+            return Ok(Progress::NEED_MORE);
+        };
+        let command = Command::parse(&input[header..end])?;
+        // The operand of these four is all that follows their name.
+        let last = |bytes: &[u8]| end - bytes.len()..end;
+        let event = match command {
+            Command::Subscribe { topic } if self.socket_type.takes_subscriptions() => {
+                Some(Event::Subscribe { topic: last(topic) })
+            }
+            Command::Cancel { topic } if self.socket_type.takes_subscriptions() => {
+                Some(Event::Cancel { topic: last(topic) })
+            }
+            Command::Join { group } if self.socket_type.takes_groups() => {
+                Some(Event::Join { group: last(group) })
+            }
+            Command::Leave { group } if self.socket_type.takes_groups() => {
+                Some(Event::Leave { group: last(group) })
+            }
+            Command::Ping { ttl, context } => {
+                self.timers.on_ping(ttl, now);
+                self.backlog.push_answer(&[b"\x04PONG", context])?;
+                None
+            }
+            // RFC 37: unknown commands are ignored, so that later versions may add some.
+            Command::Pong | Command::Unknown => None,
+            Command::Error { reason } => {
+                return Err(Failure::PeerError {
+                    reason: Box::from(reason),
+                });
+            }
+            Command::Ready { .. }
+            | Command::Foreign { .. }
+            | Command::Subscribe { .. }
+            | Command::Cancel { .. }
+            | Command::Join { .. }
+            | Command::Leave { .. } => {
+                let command = command.name();
+                return Err(Violation::UnexpectedCommand { command }.into());
+            }
+        };
+        Ok(Progress { consumed: end, event })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn state_name(&self) -> &'static str {
+        match self.state {
+            State::Greeting(_) => "Greeting",
+            State::Command(_) => "Command",
+            State::Traffic => "Traffic",
+            State::Body => "Body",
+            State::Nothing(_) => "Nothing",
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, failure: Failure) -> Failure {
+        self.timers.stop();
+        self.state = State::Nothing(failure.clone());
+        failure
+    }
+}
+
+/// The command frame at the front of the input: length of its header, and end of its body. None
+/// if it is not whole.
+///
+/// Errors: there is another frame, or a command with a body above `max`. Either is told from the
+/// header, before anything is awaited.
+fn whole_command(input: &[u8], max: u64) -> Result<Option<(usize, usize)>, Violation> {
+    let step = frame::decode_header(input)?;
+    if input.first().is_some_and(|f| f & frame::COMMAND == 0) {
+        return Err(Violation::UnexpectedFrame);
+    }
+    let HeaderStep::Header { len, body, .. } = step else {
+        return Ok(None);
+    };
+    if body > max {
+        return Err(Violation::CommandTooLarge {
+            size: body,
+            limit: max,
+        });
+    }
+    let end = len + body as usize;
+    Ok((input.len() >= end).then_some((len, end)))
+}
