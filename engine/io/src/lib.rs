@@ -1,0 +1,44 @@
+//! Completion I/O for one thread: operations are named by tokens, prepared, and come back finished.
+//!
+//! [`Driver`] keeps the same contract over io_uring and, where the kernel or a container refuses that, over epoll. It
+//! knows bytes and descriptors and nothing of what they mean. Memory is handed over through the traits of
+//! [`ringmq_queue::stable`]: the driver owns a buffer from the moment an operation is prepared until its completion is
+//! delivered, so nothing can be freed or moved under the kernel.
+//!
+//! Beside the driver there are direct, non-blocking calls ([`send_now`], [`recv_now`]) for a thread that prefers to
+//! enter the kernel itself, and the creation of TCP sockets ([`socket`]).
+//!
+//! ```text
+//! driver.rs  the contract, and the choice between    uring.rs   io_uring: operations to SQEs, CQEs to completions
+//! choice.rs  what was asked for, why it is refused   ring.rs    ring set-up, submission, kernel entries
+//! probe.rs   a self-test with real operations        epoll.rs   readiness turned into completions
+//! ops.rs     the slab of operations in flight        waker.rs   waking a sleeping driver from another thread
+//! slices.rs  iovec arrays and message headers        socket.rs, sys.rs, fd.rs   descriptors and system calls
+//! ```
+
+mod choice;
+mod completion;
+mod driver;
+mod epoll;
+mod fd;
+mod ops;
+mod probe;
+mod ring;
+mod slices;
+pub mod socket;
+mod sys;
+#[cfg(all(test, not(loom)))]
+mod tests;
+mod uring;
+mod waker;
+
+pub use choice::{DriverChoice, DriverKind, FallbackReason};
+pub use completion::{Completion, Interest, Token};
+pub use driver::Driver;
+pub use fd::Fd;
+pub use socket::{
+    TcpOptions, accept, apply_stream_options, local_addr, peer_addr, shutdown_both, shutdown_write,
+    take_error, tcp_connect_start, tcp_listen, unread_bytes,
+};
+pub use sys::{PollFd, recv_now, send_now, wait_fds};
+pub use waker::Waker;
