@@ -1,0 +1,218 @@
+//! The context: workers, limits and the end of everything.
+
+use std::{
+    sync::{Arc, Weak, mpsc},
+    time::Duration,
+};
+
+use ringmq_io::DriverKind;
+use ringmq_queue::{
+    barrier,
+    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
+};
+use ringmq_zmtp::SocketType;
+
+use crate::{
+    error::Error,
+    inproc::Inproc,
+    limits,
+    link::lock,
+    options::Options,
+    socket::SocketShared,
+    worker::{Command, WorkerPool, WorkerShared},
+};
+
+/// Where workers run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Pinning {
+    /// Pinned to the last cores of a machine that has more than four; on smaller ones the scheduler knows better.
+    #[default]
+    Auto,
+    /// Wherever the scheduler likes.
+    None,
+    /// The first worker on the first core of the list, and so on, round robin.
+    Cores(Vec<usize>),
+}
+
+impl Pinning {
+    pub(crate) fn core_for(&self, index: usize) -> Option<core_affinity::CoreId> {
+        let cores = core_affinity::get_core_ids()?;
+        match self {
+            Self::None => None,
+            Self::Auto if cores.len() <= limits::UNPINNED_CORES_MAX => None,
+            Self::Auto => cores.iter().rev().cycle().nth(index).copied(),
+            Self::Cores(list) if list.is_empty() => None,
+            Self::Cores(list) => {
+                let wanted = list[index % list.len()];
+                cores.into_iter().find(|core| core.id == wanted)
+            }
+        }
+    }
+}
+
+/// How a context is made.
+#[derive(Debug, Clone)]
+pub struct ContextOptions {
+    /// The most worker threads; they are started when first needed. 0 leaves a context without network transports.
+    pub workers_max: usize,
+    /// Where workers run.
+    pub pinning: Pinning,
+    /// The most sockets that may exist at a time.
+    pub sockets_max: usize,
+    /// LINGER of new sockets; `None` is for ever.
+    pub linger: Option<Duration>,
+    /// IPV6 of new sockets.
+    pub ipv6: bool,
+}
+
+impl Default for ContextOptions {
+    fn default() -> Self {
+        Self {
+            workers_max: limits::WORKERS_DEFAULT,
+            pinning: Pinning::Auto,
+            sockets_max: limits::SOCKETS_DEFAULT,
+            linger: Some(Duration::from_millis(limits::LINGER_DEFAULT_MS)),
+            ipv6: false,
+        }
+    }
+}
+
+/// A set of workers and the sockets that use them. Cheap to clone; the clones are the same context.
+#[derive(Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: ContextOptions,
+    pool: Arc<WorkerPool>,
+    sockets: Mutex<Vec<Weak<SocketShared>>>,
+    terminated: AtomicBool,
+    seed: AtomicU64,
+    inproc: Inproc,
+}
+
+impl Context {
+    /// Makes a context. Starts nothing yet.
+    pub fn new(options: ContextOptions) -> Self {
+        barrier::register();
+        let pool = WorkerPool::new(
+            options.workers_max.min(limits::WORKERS_MAX),
+            options.pinning.clone(),
+        );
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                pool,
+                sockets: Mutex::new(Vec::new()),
+                terminated: AtomicBool::new(false),
+                seed: AtomicU64::new(random_seed()),
+                inproc: Inproc::default(),
+            }),
+        }
+    }
+
+    /// Makes every blocked and every later call on the context's sockets return [`Error::Terminated`]. The sockets are
+    /// still to be dropped.
+    pub fn shutdown(&self) {
+        self.inner.terminated.store(true, Ordering::SeqCst);
+        for socket in lock(&self.inner.sockets).iter().filter_map(Weak::upgrade) {
+            socket.terminate();
+        }
+    }
+
+    /// How many sockets exist.
+    pub fn socket_count(&self) -> usize {
+        lock(&self.inner.sockets)
+            .iter()
+            .filter(|socket| is_open(socket))
+            .count()
+    }
+
+    /// How workers talk to the kernel. Starts one to find out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when no driver can be had, [`Error::NoWorker`] in a context without workers.
+    pub fn io_driver(&self) -> Result<DriverKind, Error> {
+        self.inner.pool.driver()
+    }
+
+    pub(crate) fn register(&self, socket: &Arc<SocketShared>) -> Result<(), Error> {
+        let mut sockets = lock(&self.inner.sockets);
+        if self.inner.terminated.load(Ordering::SeqCst) {
+            return Err(Error::Terminated);
+        }
+        if sockets.len() >= self.inner.options.sockets_max {
+            sockets.retain(is_open);
+            if sockets.len() >= self.inner.options.sockets_max {
+                return Err(Error::TooManySockets);
+            }
+        }
+        sockets.push(Arc::downgrade(socket));
+        Ok(())
+    }
+
+    pub(crate) fn default_options(&self, socket_type: SocketType) -> Options {
+        let mut options = Options::for_socket(socket_type);
+        if options.linger.is_none() {
+            options.linger = self.inner.options.linger;
+        }
+        options.ipv6 = self.inner.options.ipv6;
+        options
+    }
+
+    /// A number that differs from call to call and from process to process. Not for cryptography.
+    pub(crate) fn next_seed(&self) -> u64 {
+        // The multiplier of Knuth's generator spreads consecutive counts over all bits.
+        let count = self.inner.seed.fetch_add(1, Ordering::Relaxed);
+        count.wrapping_mul(6_364_136_223_846_793_005).rotate_left(29) ^ count
+    }
+
+    /// The names of in-process endpoints.
+    pub(crate) fn inproc(&self) -> &Inproc {
+        &self.inner.inproc
+    }
+
+    pub(crate) fn worker(&self, affinity: u64) -> Result<Arc<WorkerShared>, Error> {
+        self.inner.pool.choose(affinity)
+    }
+
+    pub(crate) fn close_socket(&self, socket: &Arc<SocketShared>, linger: Option<Duration>) {
+        self.inner.pool.broadcast(|| Command::CloseSocket {
+            socket: socket.clone(),
+            linger,
+        });
+    }
+
+    pub(crate) fn close_endpoint(
+        &self,
+        socket: &Arc<SocketShared>,
+        endpoint: u64,
+        linger: Option<Duration>,
+        done: &mpsc::Sender<()>,
+    ) {
+        self.inner.pool.broadcast(|| Command::CloseEndpoint {
+            socket: socket.clone(),
+            endpoint,
+            linger,
+            done: done.clone(),
+        });
+    }
+}
+
+fn is_open(socket: &Weak<SocketShared>) -> bool {
+    socket.upgrade().is_some_and(|socket| !socket.is_closed())
+}
+
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+impl Drop for Inner {
+    /// The last handle is gone, and so are all sockets: waits until what they left is sent or their LINGER is over.
+    fn drop(&mut self) {
+        self.pool.stop();
+    }
+}

@@ -1,0 +1,36 @@
+//! What a worker hands to the application thread: whole messages, by the span.
+
+use ringmq_message::{Message, Span};
+
+/// One entry of the queue from a session to its pipe. Entries of one message are published together, so that a multipart
+/// message arrives completely or not at all (RFC 28–31: parts are delivered atomically).
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// Encoded frames, end to end, with which `messages` messages end.
+    Frames { span: Span, messages: u32 },
+    /// One frame too large for a slab, received into a buffer of its own.
+    Body(Message),
+    /// Pieces that are whole messages only together: at least one message did not lie in one span.
+    Scattered(Vec<Inbound>),
+    /// Requests of a subscriber, in the order in which they came.
+    Subscriptions(Vec<SubscriptionRequest>),
+}
+
+impl Inbound {
+    /// How many messages the entry counts for at the high-water mark; subscriptions are state, not messages.
+    pub(crate) fn messages(&self) -> u64 {
+        match self {
+            Inbound::Frames { messages, .. } => u64::from(*messages),
+            Inbound::Body(message) => u64::from(!message.more()),
+            Inbound::Scattered(pieces) => pieces.iter().map(Inbound::messages).sum(),
+            Inbound::Subscriptions(_) => 0,
+        }
+    }
+}
+
+/// A SUBSCRIBE or CANCEL command (RFC 37, section 3.3).
+#[derive(Debug)]
+pub(crate) struct SubscriptionRequest {
+    pub(crate) subscribe: bool,
+    pub(crate) topic: Box<[u8]>,
+}

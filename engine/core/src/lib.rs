@@ -1,0 +1,39 @@
+//! ZeroMQ's semantics on RingMQ's rings.
+//!
+//! The modules in the order in which a message meets them: a [`Socket`] hands it to its `pattern`, which picks a pipe
+//! with the pieces in `route`; a `pipe` encodes it into its wire ring; a `link` is where the pipe (application thread)
+//! and the `session` (worker) meet; the `worker` moves bytes between rings and the kernel. On the way in a session
+//! cuts what it received into spans of whole messages, and the pipe of the other side reads them.
+//!
+//! Two threads meet in `link.rs`, in `pipe/local.rs` and in the two mailboxes, nowhere else.
+#![forbid(unsafe_code)]
+
+mod context;
+mod endpoint;
+mod error;
+mod inbound;
+mod inproc;
+mod limits;
+mod link;
+pub mod monitor;
+pub mod options;
+mod pace;
+mod pattern;
+mod pipe;
+mod poll;
+mod receive;
+mod reconnect;
+mod resolver;
+mod route;
+mod socket;
+mod subscription;
+mod transmit;
+mod transport;
+mod worker;
+
+pub use context::{Context, ContextOptions, Pinning};
+pub use error::{EndpointFault, Error, OptionFault, errno};
+pub use poll::{PollItem, Source, poll};
+pub use ringmq_io::DriverKind;
+pub use ringmq_zmtp::SocketType;
+pub use socket::{Events, Socket, Wait};

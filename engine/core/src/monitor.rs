@@ -1,0 +1,331 @@
+//! What happens to a socket's connections, told to whoever asks.
+//!
+//! Workers tell, and must never wait for the listener: the [`channel()`] is bounded, and what does not fit is
+//! counted instead of kept.
+
+mod channel;
+#[cfg(test)]
+mod tests;
+
+pub use channel::{MonitorError, MonitorReceiver, MonitorSender, channel};
+
+use std::time::Duration;
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A connection that we asked for is established; the handshake follows.
+    Connected {
+        /// Its descriptor.
+        fd: i32,
+    },
+    /// A connection was asked for and is not established yet.
+    ConnectDelayed {
+        /// The errno that says so.
+        errno: i32,
+    },
+    /// A connection will be asked for again.
+    ConnectRetried {
+        /// The pause before.
+        after: Duration,
+    },
+    /// An endpoint is bound.
+    Listening {
+        /// Its descriptor.
+        fd: i32,
+    },
+    /// An endpoint could not be bound.
+    BindFailed {
+        /// Why.
+        errno: i32,
+    },
+    /// A peer connected; the handshake follows.
+    Accepted {
+        /// The descriptor of the connection.
+        fd: i32,
+    },
+    /// A peer's connection could not be accepted.
+    AcceptFailed {
+        /// Why.
+        errno: i32,
+    },
+    /// A listener, or an attempt to connect, was closed.
+    Closed {
+        /// Its former descriptor.
+        fd: i32,
+    },
+    /// A descriptor could not be closed. Never happens here; libzmq has a number for it.
+    CloseFailed {
+        /// Why.
+        errno: i32,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// Its former descriptor.
+        fd: i32,
+        /// Who ended it, and why.
+        reason: DisconnectReason,
+    },
+    /// The socket or the monitor was closed; nothing follows.
+    MonitorStopped,
+    /// The handshake is complete and messages may flow.
+    Handshaken,
+    /// The handshake failed.
+    HandshakeFailed {
+        /// Why.
+        reason: HandshakeFault,
+    },
+    /// Messages were given up.
+    Dropped {
+        /// Why.
+        cause: DropCause,
+        /// How many whole messages.
+        count: u64,
+    },
+    /// Events are missing here, because the listener did not keep up.
+    Lost {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The peer closed it.
+    PeerClosed,
+    /// The operating system reported an errno.
+    Io(i32),
+    /// The peer broke the protocol.
+    Protocol(ProtocolFault),
+    /// The handshake took too long.
+    HandshakeTimeout,
+    /// The peer did not answer a PING in time, or outlived the TTL that it announced.
+    HeartbeatTimeout,
+    /// The peer went beyond one of the engine's limits.
+    LimitExceeded,
+    /// Another peer took over the routing id. Not told apart from [`Local`](Self::Local) yet.
+    Replaced,
+    /// The owner closed the socket or removed the endpoint, or the socket's type did not want the peer.
+    Local,
+}
+
+/// Why a handshake failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandshakeFault {
+    /// The connection ended; an errno says how.
+    NoDetail {
+        /// The errno.
+        errno: i32,
+    },
+    /// The peer broke the protocol.
+    Protocol(ProtocolFault),
+    /// Authentication was refused.
+    Auth {
+        /// The status of the ZAP reply: 300, 400 or 500 (RFC 27).
+        status: u16,
+    },
+}
+
+/// How a peer broke the protocol; the numbers are libzmq's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u32)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the names say all that the numbers mean")]
+pub enum ProtocolFault {
+    ZmtpUnspecified = 0x1000_0000,
+    ZmtpUnexpectedCommand = 0x1000_0001,
+    ZmtpInvalidSequence = 0x1000_0002,
+    ZmtpKeyExchange = 0x1000_0003,
+    ZmtpMalformedCommand = 0x1000_0011,
+    ZmtpMalformedMessage = 0x1000_0012,
+    ZmtpMalformedHello = 0x1000_0013,
+    ZmtpMalformedInitiate = 0x1000_0014,
+    ZmtpMalformedError = 0x1000_0015,
+    ZmtpMalformedReady = 0x1000_0016,
+    ZmtpMalformedWelcome = 0x1000_0017,
+    ZmtpInvalidMetadata = 0x1000_0018,
+    ZmtpCryptographic = 0x1100_0001,
+    ZmtpMechanismMismatch = 0x1100_0002,
+    ZapUnspecified = 0x2000_0000,
+    ZapMalformedReply = 0x2000_0001,
+    ZapBadRequestId = 0x2000_0002,
+    ZapBadVersion = 0x2000_0003,
+    ZapInvalidStatusCode = 0x2000_0004,
+    ZapInvalidMetadata = 0x2000_0005,
+}
+
+/// Why messages were given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropCause {
+    /// The peer's queue was at its high-water mark. Not reported yet.
+    HighWaterMark,
+    /// The peer went away with messages in its queue.
+    PeerGone,
+    /// LINGER ran out.
+    LingerExpired,
+    /// The socket was closed before the owner received them. Not reported yet.
+    Closed,
+    /// A part was in the kernel's hands when the connection ended, so that nobody knows whether it arrived.
+    FateUnknown,
+}
+
+impl Event {
+    /// The bit that stands for the event: libzmq's up to bit 15, our own from bit 32.
+    pub const fn number(&self) -> u64 {
+        match self {
+            Self::Connected { .. } => 0x0001,
+            Self::ConnectDelayed { .. } => 0x0002,
+            Self::ConnectRetried { .. } => 0x0004,
+            Self::Listening { .. } => 0x0008,
+            Self::BindFailed { .. } => 0x0010,
+            Self::Accepted { .. } => 0x0020,
+            Self::AcceptFailed { .. } => 0x0040,
+            Self::Closed { .. } => 0x0080,
+            Self::CloseFailed { .. } => 0x0100,
+            Self::Disconnected { .. } => 0x0200,
+            Self::MonitorStopped => 0x0400,
+            Self::HandshakeFailed {
+                reason: HandshakeFault::NoDetail { .. },
+            } => 0x0800,
+            Self::Handshaken => 0x1000,
+            Self::HandshakeFailed {
+                reason: HandshakeFault::Protocol(_),
+            } => 0x2000,
+            Self::HandshakeFailed {
+                reason: HandshakeFault::Auth { .. },
+            } => 0x4000,
+            Self::Dropped { .. } => 1 << 32,
+            Self::Lost { .. } => 1 << 33,
+        }
+    }
+
+    /// The number that libzmq sends with the event: a descriptor, an errno, milliseconds, a code or a count.
+    pub fn value(&self) -> u64 {
+        match *self {
+            Self::Connected { fd }
+            | Self::Listening { fd }
+            | Self::Accepted { fd }
+            | Self::Closed { fd }
+            | Self::Disconnected { fd, .. } => unsigned(fd),
+            Self::ConnectDelayed { errno }
+            | Self::BindFailed { errno }
+            | Self::AcceptFailed { errno }
+            | Self::CloseFailed { errno }
+            | Self::HandshakeFailed {
+                reason: HandshakeFault::NoDetail { errno },
+            } => unsigned(errno),
+            Self::ConnectRetried { after } => u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            Self::HandshakeFailed {
+                reason: HandshakeFault::Protocol(fault),
+            } => u64::from(fault.code()),
+            Self::HandshakeFailed {
+                reason: HandshakeFault::Auth { status },
+            } => u64::from(status),
+            Self::MonitorStopped | Self::Handshaken => 0,
+            Self::Dropped { count, .. } | Self::Lost { count } => count,
+        }
+    }
+}
+
+/// libzmq sends descriptors and errno values, which are C `int`s, in unsigned fields.
+fn unsigned(int: i32) -> u64 {
+    u64::from(int.cast_unsigned())
+}
+
+impl ProtocolFault {
+    const ALL: [Self; 20] = [
+        Self::ZmtpUnspecified,
+        Self::ZmtpUnexpectedCommand,
+        Self::ZmtpInvalidSequence,
+        Self::ZmtpKeyExchange,
+        Self::ZmtpMalformedCommand,
+        Self::ZmtpMalformedMessage,
+        Self::ZmtpMalformedHello,
+        Self::ZmtpMalformedInitiate,
+        Self::ZmtpMalformedError,
+        Self::ZmtpMalformedReady,
+        Self::ZmtpMalformedWelcome,
+        Self::ZmtpInvalidMetadata,
+        Self::ZmtpCryptographic,
+        Self::ZmtpMechanismMismatch,
+        Self::ZapUnspecified,
+        Self::ZapMalformedReply,
+        Self::ZapBadRequestId,
+        Self::ZapBadVersion,
+        Self::ZapInvalidStatusCode,
+        Self::ZapInvalidMetadata,
+    ];
+
+    /// libzmq's number.
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+
+    /// The fault with libzmq's number, if there is one.
+    pub fn from_code(code: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.code() == code)
+    }
+}
+
+/// Which events a listener wants, by their [numbers](Event::number).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventMask(pub u64);
+
+impl EventMask {
+    /// Every event, those that libzmq does not have included.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// Whether the event is wanted. [`Event::Lost`] always is.
+    pub const fn contains(self, event: &Event) -> bool {
+        self.0 & event.number() != 0 || matches!(event, Event::Lost { .. })
+    }
+}
+
+/// Which end of a connection we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// We bound, the peer connected.
+    Bind,
+    /// We connected, the peer bound.
+    Connect,
+}
+
+/// An event and the connection that it happened to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// What happened.
+    pub event: Event,
+    /// Which end of the connection we are.
+    pub side: Side,
+    /// Our endpoint; empty while unknown.
+    pub local: String,
+    /// The peer's endpoint; empty while unknown.
+    pub remote: String,
+    /// The routing id that the peer announced.
+    pub peer: Option<Box<[u8]>>,
+}
+
+impl EventRecord {
+    /// A record of an event that belongs to no connection.
+    pub fn bare(event: Event) -> Self {
+        Self {
+            event,
+            side: Side::Bind,
+            local: String::new(),
+            remote: String::new(),
+            peer: None,
+        }
+    }
+
+    /// The one endpoint that libzmq's first version of the event message names.
+    pub fn endpoint(&self) -> &str {
+        match self.side {
+            Side::Bind => &self.local,
+            Side::Connect => &self.remote,
+        }
+    }
+}

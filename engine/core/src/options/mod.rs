@@ -1,0 +1,190 @@
+//! The options of a socket: typed fields for the engine, numbers and bytes for the C interface.
+//!
+//! The table has one row per option; the fields, their defaults, both conversions, the ranges and the
+//! documentation follow from it. What is computed rather than stored (TYPE, EVENTS, FD, RCVMORE, LAST_ENDPOINT,
+//! THREAD_SAFE, TOPICS_COUNT) and what is an action (SUBSCRIBE, UNSUBSCRIBE) belongs to the socket and has no row.
+
+mod codec;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use table::{Options, number};
+
+use crate::error::{Error, OptionFault};
+use ringmq_zmtp::SocketType;
+use std::{ops::RangeInclusive, time::Duration};
+
+/// What the table says about one option.
+#[derive(Debug)]
+pub struct Row {
+    /// libzmq's number.
+    pub number: i32,
+    /// libzmq's name without `ZMQ_`.
+    pub name: &'static str,
+    /// The form of the value in the C interface.
+    pub raw_type: RawType,
+    /// Numbers that may be set; for bytes and text, the lengths that may be set.
+    pub range: RangeInclusive<i64>,
+    /// The default, as it stands in the table.
+    pub default: &'static str,
+    /// When a change takes effect.
+    pub scope: Scope,
+    /// Whether it can be written, or also read back.
+    pub access: Access,
+    /// The socket types that have the option.
+    pub sockets: SocketTypes,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+/// The form of an option's value in the C interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawType {
+    /// A C `int` of four bytes.
+    Int,
+    /// A signed number of eight bytes.
+    I64,
+    /// An unsigned number of eight bytes.
+    U64,
+    /// Any bytes, of a length that the range bounds.
+    Bytes,
+    /// Text; a terminating zero byte is optional on the way in, and always there on the way out.
+    Text,
+}
+
+/// When the change of an option takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// At once, for what exists as well.
+    Live,
+    /// For endpoints that are bound or connected afterwards.
+    NextEndpoint,
+}
+
+/// Which way an option's value can travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It can be set and read back.
+    ReadWrite,
+    /// It can be set only.
+    WriteOnly,
+}
+
+/// A set of socket types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketTypes(u32);
+
+impl SocketTypes {
+    const ALL: Self = Self(u32::MAX);
+    const PUB: Self = Self(1 << SocketType::Pub as u32);
+    const REQ: Self = Self(1 << SocketType::Req as u32);
+    const DEALER: Self = Self(1 << SocketType::Dealer as u32);
+    const ROUTER: Self = Self(1 << SocketType::Router as u32);
+    const XPUB: Self = Self(1 << SocketType::XPub as u32);
+    const RADIO: Self = Self(1 << SocketType::Radio as u32);
+    const STREAM: Self = Self(1 << SocketType::Stream as u32);
+
+    /// Whether the set has that type.
+    pub fn contains(self, socket_type: SocketType) -> bool {
+        self.0 & (1 << socket_type as u32) != 0
+    }
+
+    const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Which subscription commands an XPUB shows to its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum XpubVerbosity {
+    /// The first subscription of a topic and its last cancellation.
+    #[default]
+    Changes,
+    /// Every subscription, but only the last cancellation.
+    Subscriptions,
+    /// Every subscription and every cancellation.
+    All,
+}
+
+/// The causes after which an endpoint is not connected again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReconnectStop(i32);
+
+impl ReconnectStop {
+    /// From libzmq's bits: 1 refused, 2 handshake failed, 4 disconnected by the owner. Other bits have no effect.
+    pub const fn from_bits(bits: i32) -> Self {
+        Self(bits)
+    }
+
+    /// The bits as they were given.
+    pub const fn bits(self) -> i32 {
+        self.0
+    }
+
+    /// Stop when the peer's machine refuses the connection.
+    pub const fn on_refused(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Stop when the handshake fails.
+    pub const fn on_handshake_failed(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    /// Stop after the owner asked for the endpoint to be disconnected, as this engine always does.
+    pub const fn after_disconnect(self) -> bool {
+        self.0 & 4 != 0
+    }
+}
+
+impl Options {
+    /// The options of a new socket. SUB, XSUB and DISH do not linger, for they have
+    /// nothing but subscriptions to send.
+    pub fn for_socket(socket_type: SocketType) -> Self {
+        let mut options = Self::default();
+        if matches!(socket_type, SocketType::Sub | SocketType::XSub | SocketType::Dish) {
+            options.linger = Some(Duration::ZERO);
+        }
+        options
+    }
+
+    /// How long a peer may stay silent after a PING, or `None` for as long as it likes.
+    pub fn effective_heartbeat_timeout(&self) -> Option<Duration> {
+        self.heartbeat_timeout
+            .or(self.heartbeat_interval)
+            .filter(|timeout| !timeout.is_zero())
+    }
+}
+
+/// The rows of the table, in the order of the source.
+pub fn rows() -> &'static [Row] {
+    table::ROWS
+}
+
+/// The row of an option that the socket type has.
+fn row_of(number: i32, socket_type: SocketType) -> Result<&'static Row, Error> {
+    let row = rows()
+        .iter()
+        .find(|row| row.number == number)
+        .ok_or(Error::InvalidOption {
+            number,
+            name: "unknown option",
+            why: OptionFault::Unknown,
+        })?;
+    if row.sockets.contains(socket_type) {
+        Ok(row)
+    } else {
+        Err(row.refuse(OptionFault::NotForThisSocket))
+    }
+}
+
+impl Row {
+    fn refuse(&self, why: OptionFault) -> Error {
+        Error::InvalidOption {
+            number: self.number,
+            name: self.name,
+            why,
+        }
+    }
+}

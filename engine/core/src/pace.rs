@@ -1,0 +1,53 @@
+//! Whether a link is idle or streaming, which decides who sends.
+
+use std::time::{Duration, Instant};
+
+use crate::limits;
+
+/// Sending inline for every message would end batching, handing every message to a worker costs two wake-ups. A pipe
+/// is idle when its socket has waited for an answer since the last message, or when the last message is longer ago
+/// than a system call takes.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    last: Option<Instant>,
+    epoch: u64,
+}
+
+impl Pace {
+    /// Called when the right to send is free. `epoch` counts how often the socket found nothing to receive.
+    pub(crate) fn is_idle(&mut self, epoch: u64) -> bool {
+        self.is_idle_at(epoch, Instant::now())
+    }
+
+    fn is_idle_at(&mut self, epoch: u64, now: Instant) -> bool {
+        let gap = Duration::from_micros(limits::INLINE_SEND_GAP_US);
+        let rested = self.last.is_none_or(|last| now.duration_since(last) >= gap);
+        let answered = epoch != self.epoch;
+        self.last = Some(now);
+        self.epoch = epoch;
+        rested || answered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_not_idle_and_an_exchange_is() {
+        let start = Instant::now();
+        let at = |us| start + Duration::from_micros(us);
+        let mut pace = Pace::default();
+        assert!(pace.is_idle_at(0, at(0)), "the first message finds an idle link");
+        assert!(!pace.is_idle_at(0, at(1)), "the next follows at once");
+        assert!(
+            pace.is_idle_at(1, at(2)),
+            "the socket has waited for an answer in between"
+        );
+        assert!(!pace.is_idle_at(1, at(3)));
+        assert!(
+            pace.is_idle_at(1, at(3 + limits::INLINE_SEND_GAP_US)),
+            "the link has rested"
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! What the socket types do with messages: each is composed from the pieces in `route`, and this table is the only
+//! place that knows which type is which.
+
+mod dealer;
+mod pair;
+mod pull;
+mod push;
+mod rep;
+mod req;
+mod router;
+mod xpub;
+mod xsub;
+
+use std::sync::Arc;
+
+use ringmq_message::Message;
+use ringmq_zmtp::SocketType;
+
+use crate::{
+    error::Error,
+    options::Options,
+    pipe::Peer,
+    route::{PipeKey, Pipes},
+    socket::SocketShared,
+};
+
+/// Why a part was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No pipe has room now; waiting helps.
+    Full,
+    /// Not this type's turn to send.
+    State,
+    /// Nobody has that routing id.
+    Unroutable,
+    /// The type does not send.
+    NotSupported,
+}
+
+/// Why there is no part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nothing {
+    /// Nothing has come; waiting helps.
+    Empty,
+    /// Not this type's turn to receive.
+    State,
+    /// The type does not receive.
+    NotSupported,
+}
+
+/// Whether a pattern takes a pipe in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Accepted,
+    /// The socket closes the pipe: a second peer of a PAIR, a routing id that is taken.
+    Refused,
+}
+
+/// The behaviour of one socket type, on the application's thread.
+pub(crate) trait Behaviour {
+    /// A pipe is there. For a connection that was accepted the peer is known already.
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, known: bool) -> Admission;
+
+    /// The handshake of a pipe that was there before it is done (again).
+    fn up(&mut self, _pipes: &mut Pipes, _key: PipeKey) -> Admission {
+        Admission::Accepted
+    }
+
+    /// Nothing can be written to the pipe any more; it is detached once it is read out.
+    fn ending(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// The pipe goes away now.
+    fn detached(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// The pipe has something to read.
+    fn readable(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// The pipe has room again.
+    fn writable(&mut self, pipes: &mut Pipes, key: PipeKey);
+
+    /// Takes the part, or leaves it with the caller and says why.
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal>;
+
+    /// Sends a message of one part by copying it. `None`: the type has no use for that shortcut.
+    fn send_bytes(&mut self, _pipes: &mut Pipes, _body: &[u8]) -> Option<Result<(), Refusal>> {
+        None
+    }
+
+    /// Replaces `message` by the next part.
+    fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing>;
+
+    /// A send would not wait.
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// A receive would not wait.
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// The options have changed.
+    fn configure(&mut self, _options: &Options) {}
+
+    /// The pattern learns of what its socket shares with workers.
+    fn bind_shared(&mut self, _shared: &Arc<SocketShared>) {}
+
+    /// Adds a subscription.
+    fn subscribe(&mut self, _pipes: &mut Pipes, _shared: &SocketShared, _prefix: &[u8]) -> Result<(), Error> {
+        Err(Error::NotSupported)
+    }
+
+    /// Takes one instance of a subscription back.
+    fn unsubscribe(
+        &mut self,
+        _pipes: &mut Pipes,
+        _shared: &SocketShared,
+        _prefix: &[u8],
+    ) -> Result<(), Error> {
+        Err(Error::NotSupported)
+    }
+}
+
+/// What a socket type is made of, apart from its behaviour.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Traits {
+    /// Data from the peer is thrown away by the session.
+    pub(crate) discards_input: bool,
+    /// A second connect to the same endpoint does nothing (libzmq does so for these types).
+    pub(crate) connects_once: bool,
+    /// The socket holds subscriptions, which its sessions announce.
+    pub(crate) subscribes: bool,
+}
+
+macro_rules! patterns {
+    ($($variant:ident($behaviour:ty)),* $(,)?) => {
+        /// The behaviour of any socket type.
+        pub(crate) enum Pattern { $($variant($behaviour),)* }
+
+        impl Pattern {
+            #[inline]
+            pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+                match self { $(Self::$variant(pattern) => pattern.send(pipes, message),)* }
+            }
+
+            #[inline]
+            pub(crate) fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing> {
+                match self { $(Self::$variant(pattern) => pattern.recv(pipes, message),)* }
+            }
+
+            /// Sends a message of one part by copying it, for which it must be small enough. `None`: this type wants a
+            /// message.
+            #[inline]
+            pub(crate) fn send_bytes(&mut self, pipes: &mut Pipes, body: &[u8]) -> Option<Result<(), Refusal>> {
+                match self { $(Self::$variant(pattern) => pattern.send_bytes(pipes, body),)* }
+            }
+
+            /// Everything that is not on the path of a message.
+            pub(crate) fn behaviour(&mut self) -> &mut dyn Behaviour {
+                match self { $(Self::$variant(pattern) => pattern,)* }
+            }
+        }
+    };
+}
+
+patterns! {
+    Pair(pair::Pair),
+    Xpub(xpub::Xpub),
+    Xsub(xsub::Xsub),
+    Req(req::Req),
+    Rep(rep::Rep),
+    Dealer(dealer::Dealer),
+    Router(router::Router),
+    Pull(pull::Pull),
+    Push(push::Push),
+}
+
+impl Pattern {
+    /// The one place where a socket type becomes behaviour. `None`: the type is not offered.
+    pub(crate) fn new(socket_type: SocketType, seed: u64) -> Option<(Self, Traits)> {
+        const PLAIN: Traits = Traits {
+            discards_input: false,
+            connects_once: false,
+            subscribes: false,
+        };
+        const ONCE: Traits = Traits {
+            connects_once: true,
+            ..PLAIN
+        };
+        const SUBSCRIBER: Traits = Traits {
+            subscribes: true,
+            ..PLAIN
+        };
+        Some(match socket_type {
+            SocketType::Pair => (Self::Pair(pair::Pair::default()), PLAIN),
+            SocketType::Pub => (Self::Xpub(xpub::Xpub::publisher()), ONCE),
+            SocketType::Sub => (
+                Self::Xsub(xsub::Xsub::subscriber()),
+                Traits {
+                    connects_once: true,
+                    ..SUBSCRIBER
+                },
+            ),
+            SocketType::Req => (Self::Req(req::Req::new(seed)), ONCE),
+            SocketType::Rep => (Self::Rep(rep::Rep::default()), PLAIN),
+            SocketType::Dealer => (Self::Dealer(dealer::Dealer::default()), ONCE),
+            SocketType::Router => (Self::Router(router::Router::new(seed)), PLAIN),
+            SocketType::Pull => (Self::Pull(pull::Pull::default()), PLAIN),
+            SocketType::Push => (
+                Self::Push(push::Push::default()),
+                Traits {
+                    discards_input: true,
+                    ..PLAIN
+                },
+            ),
+            SocketType::XPub => (Self::Xpub(xpub::Xpub::default()), PLAIN),
+            SocketType::XSub => (Self::Xsub(xsub::Xsub::default()), SUBSCRIBER),
+            _ => return None,
+        })
+    }
+}
+
+/// Sends an empty message on a new pipe, by which a ROUTER at the other end learns of us (ZMQ_PROBE_ROUTER).
+fn probe(pipes: &mut Pipes, key: PipeKey) {
+    let epoch = pipes.epoch;
+    if let Some(pipe) = pipes.get(key)
+        && !pipe.is_full()
+    {
+        pipe.write(&mut Message::new(), epoch);
+    }
+}
+
+/// The identity that a peer announced.
+fn identity_of(peer: &Peer) -> Option<&[u8]> {
+    (!peer.identity.is_empty()).then_some(&*peer.identity)
+}

@@ -1,0 +1,75 @@
+//! PAIR: one peer at a time (RFC 31).
+
+use ringmq_message::Message;
+
+use super::{Admission, Behaviour, Nothing, Refusal};
+use crate::route::{FairQueue, LoadBalance, PipeKey, Pipes};
+
+#[derive(Default)]
+pub(crate) struct Pair {
+    /// The peer, from attaching to the end of its sending side.
+    peer: Option<PipeKey>,
+    balance: LoadBalance,
+    queue: FairQueue,
+}
+
+impl Behaviour for Pair {
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _known: bool) -> Admission {
+        if self.peer.is_some() {
+            return Admission::Refused;
+        }
+        self.peer = Some(key);
+        self.balance.activate(pipes, key);
+        self.queue.activate(pipes, key);
+        Admission::Accepted
+    }
+
+    fn ending(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.balance.remove(pipes, key);
+        self.queue.activate(pipes, key);
+        // The next peer may come while the last words of this one wait to be read.
+        self.peer = self.peer.filter(|&peer| peer != key);
+    }
+
+    fn detached(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.peer = self.peer.filter(|&peer| peer != key);
+        self.balance.remove(pipes, key);
+        self.queue.remove(pipes, key);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.queue.activate(pipes, key);
+    }
+
+    fn writable(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.balance.activate(pipes, key);
+    }
+
+    #[inline]
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        self.balance.send(pipes, message).map(drop).ok_or(Refusal::Full)
+    }
+
+    #[inline]
+    fn send_bytes(&mut self, pipes: &mut Pipes, body: &[u8]) -> Option<Result<(), Refusal>> {
+        Some(
+            self.balance
+                .send_bytes(pipes, body)
+                .map(drop)
+                .ok_or(Refusal::Full),
+        )
+    }
+
+    #[inline]
+    fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing> {
+        self.queue.part(pipes, message).map(drop).ok_or(Nothing::Empty)
+    }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        self.balance.is_sending() || self.balance.find_room(pipes)
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.queue.has_queued(pipes)
+    }
+}

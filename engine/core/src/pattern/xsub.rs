@@ -1,0 +1,186 @@
+//! XSUB: fair-queues what publishers send and sends its subscriptions to them (RFC 29). SUB is an XSUB that filters
+//! and whose application subscribes by a call instead of a message.
+
+use std::sync::Arc;
+
+use ringmq_message::Message;
+
+use super::{Admission, Behaviour, Nothing, Refusal};
+use crate::{
+    error::Error,
+    link::lock,
+    options::Options,
+    route::{Distribute, FairQueue, PipeKey, Pipes},
+    socket::SocketShared,
+};
+
+#[derive(Default)]
+pub(crate) struct Xsub {
+    queue: FairQueue,
+    /// Messages to publishers go to all of them.
+    distribute: Distribute,
+    peers: Vec<PipeKey>,
+    subscriber: bool,
+    /// The empty prefix is subscribed to: every message matches, without a look at the set.
+    everything: bool,
+    /// A message is being given out.
+    receiving: bool,
+    /// A matching message has been found by `can_recv` before it was asked for.
+    found: Option<Message>,
+    invert: bool,
+    shared: Option<Arc<SocketShared>>,
+}
+
+impl Xsub {
+    /// A SUB.
+    pub(crate) fn subscriber() -> Self {
+        Self {
+            subscriber: true,
+            ..Self::default()
+        }
+    }
+
+    /// Tells every publisher; those that are not connected learn the whole set when they are.
+    fn announce(&self, pipes: &mut Pipes, subscribe: bool, prefix: &[u8], sequence: u64) {
+        for &key in &self.peers {
+            if let Some(pipe) = pipes.get(key) {
+                pipe.announce(subscribe, prefix, sequence);
+            }
+        }
+    }
+
+    fn matches(&self, topic: &[u8]) -> bool {
+        if !self.subscriber {
+            return true;
+        }
+        let matches = self.everything
+            || self
+                .shared
+                .as_ref()
+                .is_some_and(|shared| lock(&shared.subscriptions).set.matches(topic));
+        matches != self.invert
+    }
+
+    /// The next part that the application may see.
+    fn next(&mut self, pipes: &mut Pipes, message: &mut Message) -> Option<()> {
+        loop {
+            self.queue.part(pipes, message)?;
+            if self.receiving || self.matches(message) {
+                self.receiving = message.more();
+                return Some(());
+            }
+            self.queue.skip(pipes, message.more());
+        }
+    }
+}
+
+impl Behaviour for Xsub {
+    fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _known: bool) -> Admission {
+        self.peers.push(key);
+        self.queue.activate(pipes, key);
+        let shared = self.shared.clone();
+        if let (Some(pipe), Some(shared)) = (pipes.get(key).filter(|pipe| pipe.wants_announcement()), shared)
+        {
+            let board = lock(&shared.subscriptions);
+            for prefix in board.set.iter() {
+                pipe.announce(true, &prefix, board.sequence);
+            }
+        }
+        Admission::Accepted
+    }
+
+    fn ending(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.peers.retain(|&peer| peer != key);
+        self.distribute.remove(key);
+        self.queue.activate(pipes, key);
+    }
+
+    fn detached(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.peers.retain(|&peer| peer != key);
+        self.distribute.remove(key);
+        self.queue.remove(pipes, key);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        self.queue.activate(pipes, key);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
+
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        let Some(shared) = self.shared.clone().filter(|_| !self.subscriber) else {
+            return Err(Refusal::NotSupported);
+        };
+        if !self.distribute.is_sending() {
+            // Errors of these two are a cancel without a subscription, which libzmq ignores as well.
+            match message.split_first() {
+                Some((1, prefix)) => return self.subscribe(pipes, &shared, prefix).or(Ok(())),
+                Some((0, prefix)) => return self.unsubscribe(pipes, &shared, prefix).or(Ok(())),
+                _ => {}
+            }
+            self.distribute.clear();
+            for &key in &self.peers {
+                self.distribute.choose(key);
+            }
+        }
+        self.distribute.send(pipes, message);
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing> {
+        if let Some(found) = self.found.take() {
+            *message = found;
+            return Ok(());
+        }
+        self.next(pipes, message).ok_or(Nothing::Empty)
+    }
+
+    fn can_send(&mut self, _pipes: &mut Pipes) -> bool {
+        !self.subscriber
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        if self.found.is_none() {
+            let mut message = Message::new();
+            self.found = self.next(pipes, &mut message).map(|()| message);
+        }
+        self.found.is_some()
+    }
+
+    fn configure(&mut self, options: &Options) {
+        self.invert = options.invert_matching;
+    }
+
+    fn subscribe(&mut self, pipes: &mut Pipes, shared: &SocketShared, prefix: &[u8]) -> Result<(), Error> {
+        let sequence = {
+            let mut board = lock(&shared.subscriptions);
+            board.set.add(prefix);
+            board.sequence += 1;
+            board.sequence
+        };
+        self.everything |= prefix.is_empty();
+        // Every subscribe is forwarded, the first and the later ones: the publisher counts a peer once.
+        self.announce(pipes, true, prefix, sequence);
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, pipes: &mut Pipes, shared: &SocketShared, prefix: &[u8]) -> Result<(), Error> {
+        let (last, sequence) = {
+            let mut board = lock(&shared.subscriptions);
+            let Some(last) = board.set.remove(prefix) else {
+                return Ok(());
+            };
+            board.sequence += 1;
+            (last, board.sequence)
+        };
+        if last {
+            self.everything &= !prefix.is_empty();
+            self.announce(pipes, false, prefix, sequence);
+        }
+        Ok(())
+    }
+
+    fn bind_shared(&mut self, shared: &Arc<SocketShared>) {
+        self.shared = Some(shared.clone());
+    }
+}

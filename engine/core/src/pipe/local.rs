@@ -1,0 +1,332 @@
+//! The end of a pipe whose other end is a socket of the same context: message values pass from thread to thread, bodies
+//! by pointer. No worker and no descriptor is involved.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use crossbeam_utils::CachePadded;
+use ringmq_message::Message;
+use ringmq_queue::{
+    barrier::{heavy_fence, light_fence},
+    chain::{ChainConsumer, ChainProducer, chain},
+    sync::{AtomicBool, AtomicU64, Ordering},
+};
+
+use super::{End, Pipe, Read};
+use crate::{
+    inproc::Party,
+    limits,
+    link::UNATTACHED,
+    socket::{SocketCommand, SocketShared},
+};
+
+/// No threshold is set.
+const NEVER: u64 = u64::MAX;
+
+/// The mark of a side that has not turned up.
+const ABSENT: u64 = u64::MAX;
+
+/// What both ends share.
+struct Junction {
+    sides: [CachePadded<Side>; 2],
+}
+
+/// What one end tells the other.
+struct Side {
+    /// The end's socket; the binding one may come later.
+    socket: OnceLock<Arc<SocketShared>>,
+    /// The pipe's key at that socket, or [`UNATTACHED`].
+    key: AtomicU64,
+    /// Messages that the end has read: the other one's credit. On a line of its own, because it changes with every message
+    /// and what is beside it is looked at with every message.
+    consumed: CachePadded<AtomicU64>,
+    /// The end found its queue empty and waits to be told.
+    waiting: AtomicBool,
+    /// The end waits for room until the other one's `consumed` reaches this.
+    unblock_at: AtomicU64,
+    closed: AtomicBool,
+    send_hwm: AtomicU64,
+    receive_hwm: AtomicU64,
+}
+
+/// A pipe's end towards another socket.
+pub(crate) struct LocalEnd {
+    junction: Arc<Junction>,
+    me: usize,
+    outgoing: ChainProducer<Message>,
+    incoming: ChainConsumer<Message>,
+    written: u64,
+    consumed: u64,
+}
+
+impl Side {
+    fn new(send_hwm: u64, receive_hwm: u64) -> Self {
+        Self {
+            socket: OnceLock::new(),
+            key: AtomicU64::new(UNATTACHED),
+            waiting: AtomicBool::new(false),
+            consumed: CachePadded::new(AtomicU64::new(0)),
+            unblock_at: AtomicU64::new(NEVER),
+            closed: AtomicBool::new(false),
+            send_hwm: AtomicU64::new(send_hwm),
+            receive_hwm: AtomicU64::new(receive_hwm),
+        }
+    }
+
+    /// Tells the end's socket something. A pipe without a key is looked at when it gets one.
+    #[cold]
+    fn notify(&self, command: impl FnOnce(u64) -> SocketCommand) {
+        // SeqCst: partner of the store in `attach`, which comes before the first look into the queue.
+        let key = self.key.load(Ordering::SeqCst);
+        if key != UNATTACHED
+            && let Some(socket) = self.socket.get()
+        {
+            socket.push(command(key));
+        }
+    }
+}
+
+/// Makes both ends of a connection within the context. The second one's socket may turn up later.
+pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe, Pipe) {
+    let side = |party: Option<&Party<'_>>| {
+        // Until the other side turns up only our own mark counts, as with libzmq.
+        let (send, receive) = party.map_or((0, ABSENT), |party| party.hwm);
+        CachePadded::new(Side::new(send, receive))
+    };
+    let junction = Arc::new(Junction {
+        sides: [side(Some(first)), side(second)],
+    });
+    let (to_second, from_first) = chain();
+    let (to_first, from_second) = chain();
+    let one = LocalEnd::new(junction.clone(), 0, to_second, from_second);
+    let other = LocalEnd::new(junction, 1, to_first, from_first);
+    one.set_socket(first.socket);
+    if let Some(party) = second {
+        other.set_socket(party.socket);
+    }
+    let hwms = (one.hwm(), other.hwm());
+    (
+        Pipe::new(End::Local(one), hwms.0, 0),
+        Pipe::new(End::Local(other), hwms.1, 0),
+    )
+}
+
+impl LocalEnd {
+    fn new(
+        junction: Arc<Junction>,
+        me: usize,
+        outgoing: ChainProducer<Message>,
+        incoming: ChainConsumer<Message>,
+    ) -> Self {
+        Self {
+            junction,
+            me,
+            outgoing,
+            incoming,
+            written: 0,
+            consumed: 0,
+        }
+    }
+
+    #[inline]
+    fn mine(&self) -> &Side {
+        &self.junction.sides[self.me]
+    }
+
+    #[inline]
+    fn theirs(&self) -> &Side {
+        &self.junction.sides[1 - self.me]
+    }
+
+    /// The socket that this end belongs to has turned up.
+    pub(crate) fn set_socket(&self, socket: &Arc<SocketShared>) {
+        let first = self.mine().socket.set(socket.clone()).is_ok();
+        debug_assert!(first, "an end belongs to one socket");
+    }
+
+    pub(crate) fn attach(&mut self, key: u64) {
+        self.mine().key.store(key, Ordering::SeqCst);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        // SeqCst: partner of the store in `drop`.
+        self.theirs().closed.load(Ordering::SeqCst)
+    }
+
+    /// The sum of our mark for sending and the other side's for receiving; unlimited if either is.
+    pub(crate) fn hwm(&self) -> u64 {
+        let send = self.mine().send_hwm.load(Ordering::Relaxed);
+        let receive = self.theirs().receive_hwm.load(Ordering::Relaxed);
+        match (send, receive) {
+            (send, ABSENT) => send,
+            (0, _) | (_, 0) => 0,
+            (send, receive) => send + receive,
+        }
+    }
+
+    /// Takes the socket's high-water marks; returns the sum for this direction.
+    pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) -> u64 {
+        self.mine().send_hwm.store(send, Ordering::Relaxed);
+        self.mine().receive_hwm.store(receive, Ordering::Relaxed);
+        self.hwm()
+    }
+
+    #[inline]
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(crate) fn taken(&self) -> u64 {
+        // Acquire: partner of the store in `took_message`; nothing but the count is read under it.
+        self.theirs().consumed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn ask_for_room(&mut self, threshold: u64) -> u64 {
+        self.mine().unblock_at.store(threshold, Ordering::Relaxed);
+        // Partner of the light fence in `took_message`.
+        heavy_fence();
+        self.taken()
+    }
+
+    pub(crate) fn stop_asking(&mut self) {
+        self.mine().unblock_at.store(NEVER, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
+        let more = message.more();
+        self.outgoing.stage(std::mem::take(message));
+        if !more {
+            self.publish();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, _epoch: u64) {
+        let mut message = Message::from_slice(body);
+        message.set_more(more);
+        self.outgoing.stage(message);
+        if !more {
+            self.publish();
+        }
+    }
+
+    #[inline]
+    fn publish(&mut self) {
+        self.written += 1;
+        self.outgoing.publish();
+        // Partner of the heavy fence in `watch`.
+        light_fence();
+        let theirs = self.theirs();
+        if theirs.waiting.load(Ordering::Relaxed) && theirs.waiting.swap(false, Ordering::Relaxed) {
+            theirs.notify(SocketCommand::Readable);
+        }
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        self.outgoing.rollback();
+    }
+
+    /// Subscriptions pass as messages that begin with 1 or 0 (RFC 29), and not even a full queue holds them up.
+    pub(crate) fn announce(&mut self, subscribe: bool, prefix: &[u8]) {
+        let mut text = Vec::with_capacity(prefix.len() + 1);
+        text.push(u8::from(subscribe));
+        text.extend_from_slice(prefix);
+        self.outgoing.stage(Message::from(text));
+        self.publish();
+    }
+
+    #[inline]
+    pub(crate) fn read(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+        let Some(part) = self.incoming.pop() else {
+            return self.read_slow(message, closed, patient);
+        };
+        *message = part;
+        if !message.more() {
+            self.took_message();
+        }
+        Read::Part
+    }
+
+    fn read_slow(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+        // What comes next is often already on its way, and waiting for it costs less than being told of it.
+        let arrived = self.arrives_soon(patient && !closed) || self.watch();
+        match arrived.then(|| self.incoming.pop()).flatten() {
+            Some(part) => {
+                *message = part;
+                if !message.more() {
+                    self.took_message();
+                }
+                Read::Part
+            }
+            None if closed => Read::Ended,
+            None => Read::Empty,
+        }
+    }
+
+    /// Looks again with growing pauses in between, so that several messages come together rather than one at a time, and
+    /// then leaves the core to whoever waits for it, which may be the very thread that would send.
+    fn arrives_soon(&mut self, patient: bool) -> bool {
+        let mut pauses = limits::LOCAL_PAUSES_MIN;
+        while pauses <= limits::LOCAL_PAUSES_MAX {
+            for _ in 0..pauses {
+                std::hint::spin_loop();
+            }
+            if !self.incoming.is_empty() {
+                return true;
+            }
+            pauses *= 2;
+        }
+        let started = Instant::now();
+        while patient && started.elapsed() < Duration::from_micros(limits::LOCAL_WAIT_US) {
+            for _ in 0..4 {
+                std::thread::yield_now();
+                if !self.incoming.is_empty() {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    #[inline]
+    fn took_message(&mut self) {
+        self.consumed += 1;
+        // Release: partner of the load in `taken`.
+        self.mine().consumed.store(self.consumed, Ordering::Release);
+        // Partner of the heavy fence in `ask_for_room`.
+        light_fence();
+        let theirs = self.theirs();
+        if self.consumed >= theirs.unblock_at.load(Ordering::Relaxed)
+            && theirs.unblock_at.swap(NEVER, Ordering::Relaxed) != NEVER
+        {
+            theirs.notify(SocketCommand::Writable);
+        }
+    }
+
+    pub(crate) fn watch(&mut self) -> bool {
+        self.mine().waiting.store(true, Ordering::Relaxed);
+        // Partner of the light fence in `publish`.
+        heavy_fence();
+        let arrived = !self.incoming.is_empty();
+        if arrived {
+            self.mine().waiting.store(false, Ordering::Relaxed);
+        }
+        arrived
+    }
+
+    pub(crate) fn has_queued(&mut self) -> bool {
+        !self.incoming.is_empty()
+    }
+}
+
+impl Drop for LocalEnd {
+    /// The other side reads what is queued, and then nothing any more.
+    fn drop(&mut self) {
+        // SeqCst: after the last publish, before the notification; partner of `has_ended`.
+        self.mine().closed.store(true, Ordering::SeqCst);
+        self.theirs().notify(SocketCommand::Closed);
+    }
+}

@@ -1,0 +1,316 @@
+//! The application's end of a connection, whatever carries it.
+
+mod local;
+mod wire;
+
+use std::sync::Arc;
+
+use ringmq_message::{Message, wire::ring};
+
+use local::LocalEnd;
+pub(crate) use local::local_pair;
+use wire::WireEnd;
+
+use crate::{
+    inbound::SubscriptionRequest,
+    inproc::Party,
+    limits,
+    link::Link,
+    options::Options,
+    receive::Receive,
+    socket::SocketShared,
+    transmit::Transmit,
+    worker::{Command, WorkerShared},
+};
+
+/// What a pipe belongs to, as its socket sees it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Peer {
+    pub(crate) identity: Vec<u8>,
+}
+
+/// One pipe.
+pub(crate) struct Pipe {
+    pub(crate) peer: Peer,
+    /// The endpoint that it came from, for unbind and disconnect.
+    pub(crate) endpoint: u64,
+    end: End,
+    /// The most messages that may be written and not yet taken; 0 is unlimited.
+    hwm: u64,
+    /// The other side's count of taken messages when last looked at.
+    taken: u64,
+    /// Parts of a multipart message have been written and the last one not.
+    writing: bool,
+    /// The other side has ended; what is queued may still be read.
+    closed: bool,
+    /// A message was dropped for want of room, and half of the queue is not gone yet.
+    throttled: bool,
+    /// The pipe is in its socket's fair queue.
+    pub(crate) in_fair_queue: bool,
+    /// The pipe is in its socket's round of pipes with room.
+    pub(crate) in_balance: bool,
+}
+
+/// What is at the other end.
+enum End {
+    /// A session, and behind it a connection.
+    Wire(WireEnd),
+    /// Another socket of the context.
+    Local(LocalEnd),
+}
+
+/// What a read found.
+pub(crate) enum Read {
+    /// A part, which lies where the caller wanted it.
+    Part,
+    Subscriptions(Vec<SubscriptionRequest>),
+    /// Nothing now; the socket will be told.
+    Empty,
+    /// Nothing any more.
+    Ended,
+}
+
+/// Calls the same method of whichever end there is.
+macro_rules! either {
+    ($self:ident, $end:ident => $call:expr) => {
+        match &mut $self.end {
+            End::Wire($end) => $call,
+            End::Local($end) => $call,
+        }
+    };
+}
+
+impl Pipe {
+    fn new(end: End, hwm: u64, endpoint: u64) -> Self {
+        Self {
+            peer: Peer::default(),
+            endpoint,
+            end,
+            hwm,
+            taken: 0,
+            writing: false,
+            closed: false,
+            throttled: false,
+            in_fair_queue: false,
+            in_balance: false,
+        }
+    }
+
+    /// The link to a session, for pipes that have one.
+    pub(crate) fn link(&self) -> Option<&Arc<Link>> {
+        match &self.end {
+            End::Wire(wire) => Some(&wire.link),
+            End::Local(_) => None,
+        }
+    }
+
+    /// The socket that this waiting end of an in-process connection belongs to has turned up.
+    pub(crate) fn found(&mut self, party: &Party<'_>) {
+        self.endpoint = party.endpoint;
+        if let End::Local(local) = &mut self.end {
+            local.set_socket(party.socket);
+            self.hwm = local.set_hwm(party.hwm.0, party.hwm.1);
+        }
+    }
+
+    /// The socket has given the pipe its key. Whatever was pushed before is found by the first read, which the socket
+    /// makes after this.
+    pub(crate) fn attach(&mut self, key: u64) {
+        either!(self, end => end.attach(key));
+    }
+
+    /// Changes the high-water marks of the socket that the pipe belongs to.
+    pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) {
+        self.hwm = either!(self, end => end.set_hwm(send, receive));
+    }
+
+    /// The other side has ended.
+    pub(crate) fn mark_closed(&mut self) {
+        self.closed = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether the other side has ended already, for a pipe whose socket was not told because it did not know it yet.
+    pub(crate) fn has_ended(&self) -> bool {
+        match &self.end {
+            End::Wire(wire) => wire.link.is_closed(),
+            End::Local(local) => local.has_ended(),
+        }
+    }
+
+    /// Ends the connection: the socket does not want it. What is queued is dropped.
+    pub(crate) fn refuse(&self) {
+        if let End::Wire(wire) = &self.end {
+            wire.link.worker.push(Command::ClosePipe(wire.link.clone()));
+        }
+    }
+
+    #[inline]
+    fn backlog(&self) -> u64 {
+        let written = match &self.end {
+            End::Wire(wire) => wire.written(),
+            End::Local(local) => local.written(),
+        };
+        written - self.taken
+    }
+
+    /// The high-water mark is reached: whole messages written and not yet taken by the other side (libzmq counts the
+    /// same way; what is in flight to the kernel no longer counts).
+    #[inline]
+    pub(crate) fn is_full(&mut self) -> bool {
+        if self.hwm == 0 || self.backlog() < self.hwm {
+            return false;
+        }
+        self.is_really_full()
+    }
+
+    #[cold]
+    fn is_really_full(&mut self) -> bool {
+        self.taken = either!(self, end => end.taken());
+        if let End::Local(local) = &self.end {
+            // The other socket may have changed its part of the sum.
+            self.hwm = local.hwm();
+        }
+        if self.hwm == 0 || self.backlog() < self.hwm {
+            return false;
+        }
+        self.flush();
+        self.taken = either!(self, end => end.taken());
+        self.backlog() >= self.hwm
+    }
+
+    /// The pipe, if it is not full.
+    pub(crate) fn with_room(&mut self) -> Option<&mut Self> {
+        if self.is_full() { None } else { Some(self) }
+    }
+
+    /// For patterns that drop: a pipe that was found full takes messages again once half of its queue is gone.
+    #[inline]
+    pub(crate) fn accepts(&mut self) -> bool {
+        if !self.throttled {
+            self.throttled = self.is_full();
+            return !self.throttled;
+        }
+        self.taken = either!(self, end => end.taken());
+        self.throttled = self.backlog() > self.hwm / 2;
+        !self.throttled
+    }
+
+    /// Asks the other side to report once half of the queue is gone (the low-water mark). False when there is room
+    /// already, and then nothing will be reported.
+    pub(crate) fn ask_for_room(&mut self) -> bool {
+        let written = self.backlog() + self.taken;
+        let threshold = (written + self.hwm / 2).saturating_sub(self.hwm).max(1);
+        self.taken = either!(self, end => end.ask_for_room(threshold));
+        if self.backlog() < self.hwm {
+            either!(self, end => end.stop_asking());
+            return false;
+        }
+        true
+    }
+
+    /// Writes one part; a large body is taken out of `message`. The caller has seen that the pipe is not full, or is in
+    /// the middle of a message.
+    #[inline]
+    pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
+        self.writing = message.more();
+        either!(self, end => end.write(message, epoch));
+    }
+
+    /// Writes one part by copying it, for which it must be small enough; otherwise as [`write`](Self::write).
+    #[inline]
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+        self.writing = more;
+        either!(self, end => end.write_bytes(body, more, epoch));
+    }
+
+    /// Writes one part and leaves it with the caller.
+    #[inline]
+    pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
+        match &self.end {
+            End::Wire(_) if message.len() < limits::REFERENCE_BODY_MIN => self.write(message, epoch),
+            _ => {
+                let mut share = message.share();
+                share.set_more(message.more());
+                self.write(&mut share, epoch);
+            }
+        }
+    }
+
+    /// Sends what was gathered.
+    pub(crate) fn flush(&mut self) {
+        if let End::Wire(wire) = &mut self.end {
+            wire.flush();
+        }
+    }
+
+    /// Takes back the parts of an incomplete message.
+    pub(crate) fn rollback(&mut self) {
+        if self.writing {
+            self.writing = false;
+            either!(self, end => end.rollback());
+        }
+    }
+
+    /// The next part, in order; a message's parts follow each other without a gap. `patient`: the caller would wait.
+    #[inline]
+    pub(crate) fn read(&mut self, message: &mut Message, patient: bool) -> Read {
+        match &mut self.end {
+            End::Wire(wire) => wire.read(message, self.closed),
+            End::Local(local) => local.read(message, self.closed, patient),
+        }
+    }
+
+    /// Reads the connection on this thread, if the worker has lent the right. True when something may have come.
+    pub(crate) fn pump(&mut self) -> bool {
+        self.link().is_some_and(Link::pump)
+    }
+
+    /// Asks the other side to report the next arrival. True when something arrived meanwhile.
+    pub(crate) fn watch(&mut self) -> bool {
+        either!(self, end => end.watch())
+    }
+
+    /// Whether a read would find a message, without taking it.
+    pub(crate) fn has_queued(&mut self) -> bool {
+        either!(self, end => end.has_queued())
+    }
+
+    /// Tells the other side of a change to the socket's subscriptions; `sequence` numbers the changes.
+    pub(crate) fn announce(&mut self, subscribe: bool, prefix: &[u8], sequence: u64) {
+        match &mut self.end {
+            End::Wire(wire) => {
+                let (link, prefix) = (wire.link.clone(), prefix.into());
+                wire.link.worker.push(Command::Subscription {
+                    link,
+                    subscribe,
+                    prefix,
+                    sequence,
+                });
+            }
+            End::Local(local) => local.announce(subscribe, prefix),
+        }
+    }
+
+    /// Whether the socket has to announce its subscriptions itself; a session does so whenever its connection comes up.
+    pub(crate) fn wants_announcement(&self) -> bool {
+        matches!(self.end, End::Local(_))
+    }
+}
+
+/// Makes both ends of a connection that is yet to come: the link for its session, the pipe for its socket.
+pub(crate) fn pair(
+    worker: &Arc<WorkerShared>,
+    socket: &Arc<SocketShared>,
+    options: &Options,
+    endpoint: u64,
+) -> (Arc<Link>, Pipe) {
+    let (writer, ring) = ring();
+    let (receive, queue) = Receive::new(u64::from(options.receive_hwm), socket.traits.discards_input);
+    let link = Link::new(worker.clone(), socket.clone(), Transmit::new(ring), receive);
+    let end = End::Wire(WireEnd::new(link.clone(), writer, queue));
+    (link, Pipe::new(end, u64::from(options.send_hwm), endpoint))
+}

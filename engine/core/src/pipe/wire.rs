@@ -1,0 +1,277 @@
+//! The end of a pipe whose other end is a session: encodes into the wire ring, reads spans.
+
+use std::sync::Arc;
+
+use ringmq_message::{Message, Span, wire::WireWriter};
+use ringmq_queue::{barrier::light_fence, spsc::Consumer};
+use ringmq_zmtp::frame::{MORE, encode_header, next_frame};
+
+use super::Read;
+use crate::{inbound::Inbound, limits, link::Link, pace::Pace, transmit::Right, worker::Command};
+
+/// A pipe's end towards a session.
+pub(crate) struct WireEnd {
+    pub(crate) link: Arc<Link>,
+    writer: WireWriter,
+    pace: Pace,
+    /// Bytes that may still be gathered before they are sent.
+    window: usize,
+    queue: Consumer<Inbound>,
+    cursor: Cursor,
+    /// Messages read so far, and how many of them the session knows of.
+    consumed: u64,
+    published: u64,
+}
+
+/// What lies under the reader's finger.
+enum Cursor {
+    Empty,
+    Frames { span: Span, at: usize },
+    Scattered(std::vec::IntoIter<Inbound>, Option<(Span, usize)>),
+}
+
+impl WireEnd {
+    pub(crate) fn new(link: Arc<Link>, writer: WireWriter, queue: Consumer<Inbound>) -> Self {
+        Self {
+            link,
+            writer,
+            pace: Pace::default(),
+            window: 0,
+            queue,
+            cursor: Cursor::Empty,
+            consumed: 0,
+            published: 0,
+        }
+    }
+
+    pub(crate) fn attach(&mut self, key: u64) {
+        self.link.attach(key);
+    }
+
+    /// Takes the socket's high-water marks; returns the one for sending.
+    pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) -> u64 {
+        self.link.receive.set_hwm(receive);
+        send
+    }
+
+    pub(crate) fn taken(&self) -> u64 {
+        self.link.transmit.taken()
+    }
+
+    pub(crate) fn ask_for_room(&mut self, threshold: u64) -> u64 {
+        self.link.transmit.ask_for_room(threshold)
+    }
+
+    pub(crate) fn stop_asking(&mut self) {
+        self.link.transmit.stop_asking();
+    }
+
+    /// Whole messages written so far.
+    #[inline]
+    pub(crate) fn written(&self) -> u64 {
+        self.writer.messages()
+    }
+
+    /// Writes one part; a large body is taken out of `message`, a small one copied.
+    #[inline]
+    pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
+        if message.len() < limits::REFERENCE_BODY_MIN {
+            let more = message.more();
+            self.write_bytes(message, more, epoch);
+        } else {
+            self.write_by_reference(message, epoch);
+        }
+    }
+
+    /// Writes one part by copying it, for which it must be small enough.
+    #[inline]
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+        let flags = if more { MORE } else { 0 };
+        if body.len() <= 255 {
+            self.writer.small_frame(flags, body);
+        } else {
+            let header = encode_header(flags, body.len() as u64);
+            self.writer.frame(header.as_slice(), body);
+        }
+        self.finish_part(more, body.len(), epoch);
+    }
+
+    fn write_by_reference(&mut self, message: &mut Message, epoch: u64) {
+        let (more, len) = (message.more(), message.len());
+        let header = encode_header(if more { MORE } else { 0 }, len as u64);
+        self.writer
+            .frame_by_reference(header.as_slice(), std::mem::take(message));
+        self.finish_part(more, len, epoch);
+    }
+
+    #[inline]
+    fn finish_part(&mut self, more: bool, len: usize, epoch: u64) {
+        if more {
+            return;
+        }
+        self.writer.commit();
+        // Partner of the heavy fence in `Transmit::let_go`.
+        light_fence();
+        match self.link.transmit.right() {
+            Right::Worker => {}
+            Right::Watched if self.window > len => self.window -= len,
+            right => self.kick(right, epoch),
+        }
+    }
+
+    /// An idle link is sent here and now; messages that follow each other closely are gathered.
+    #[cold]
+    fn kick(&mut self, right: Right, epoch: u64) {
+        if right == Right::Watched || self.pace.is_idle(epoch) {
+            self.link.send_inline();
+        } else {
+            self.link.watch();
+            self.link.socket.note_gathering();
+        }
+        self.window = limits::GATHER_BYTES;
+    }
+
+    /// Sends what was gathered.
+    pub(crate) fn flush(&mut self) {
+        if self.link.transmit.right() == Right::Watched {
+            self.link.send_inline();
+            self.window = limits::GATHER_BYTES;
+        }
+    }
+
+    /// Takes back the parts of an incomplete message.
+    pub(crate) fn rollback(&mut self) {
+        self.writer.rollback();
+    }
+
+    /// The next part, in order; a message's parts follow each other without a gap.
+    #[inline]
+    pub(crate) fn read(&mut self, message: &mut Message, closed: bool) -> Read {
+        if let Cursor::Frames { span, at } = &mut self.cursor
+            && let Some((flags, body, next)) = next_frame(span, *at)
+        {
+            *at = next;
+            read_part(span, flags, body, message);
+            if flags & MORE == 0 {
+                self.took_message();
+            }
+            return Read::Part;
+        }
+        self.read_slow(message, closed)
+    }
+
+    #[inline]
+    fn took_message(&mut self) {
+        self.consumed += 1;
+        if self.consumed - self.published >= limits::CONSUMED_STEP {
+            self.publish_consumed();
+        }
+    }
+
+    fn read_slow(&mut self, message: &mut Message, closed: bool) -> Read {
+        loop {
+            if let Some(part) = self.next_scattered() {
+                *message = part;
+                if !message.more() {
+                    self.took_message();
+                }
+                return Read::Part;
+            }
+            self.cursor = Cursor::Empty;
+            let Some(entry) = self.pop() else {
+                return if closed { Read::Ended } else { Read::Empty };
+            };
+            match entry {
+                Inbound::Frames { span, .. } => {
+                    self.cursor = Cursor::Frames { span, at: 0 };
+                    if let Read::Part = self.read(message, closed) {
+                        return Read::Part;
+                    }
+                }
+                Inbound::Body(body) => {
+                    *message = body;
+                    if !message.more() {
+                        self.took_message();
+                    }
+                    return Read::Part;
+                }
+                Inbound::Scattered(pieces) => self.cursor = Cursor::Scattered(pieces.into_iter(), None),
+                Inbound::Subscriptions(requests) => return Read::Subscriptions(requests),
+            }
+        }
+    }
+
+    fn next_scattered(&mut self) -> Option<Message> {
+        let Cursor::Scattered(pieces, current) = &mut self.cursor else {
+            return None;
+        };
+        loop {
+            if let Some((span, at)) = current
+                && let Some((flags, body, next)) = next_frame(span, *at)
+            {
+                *at = next;
+                let mut message = Message::new();
+                read_part(span, flags, body, &mut message);
+                return Some(message);
+            }
+            match pieces.next()? {
+                Inbound::Body(message) => return Some(message),
+                Inbound::Frames { span, .. } => *current = Some((span, 0)),
+                // A session nests no deeper and puts requests into entries of their own.
+                Inbound::Scattered(_) | Inbound::Subscriptions(_) => debug_assert!(false),
+            }
+        }
+    }
+
+    /// The next entry; before finding nothing for good the session is given its credit and asked to report.
+    fn pop(&mut self) -> Option<Inbound> {
+        if let Some(entry) = self.queue.pop() {
+            return Some(entry);
+        }
+        if self.watch() { self.queue.pop() } else { None }
+    }
+
+    /// Asks the session to report the next arrival. True when something arrived meanwhile.
+    pub(crate) fn watch(&mut self) -> bool {
+        self.publish_consumed();
+        self.link.receive.wait();
+        let arrived = !self.queue.is_empty();
+        if arrived {
+            self.link.receive.stop_waiting();
+        }
+        arrived
+    }
+
+    fn publish_consumed(&mut self) {
+        self.published = self.consumed;
+        self.queue.release();
+        if self.link.receive.publish_consumed(self.consumed) {
+            self.link.worker.push(Command::Credit(self.link.clone()));
+        }
+    }
+
+    /// Whether a read would find a message, without taking it.
+    pub(crate) fn has_queued(&self) -> bool {
+        match &self.cursor {
+            Cursor::Frames { span, at } if *at < span.len() => true,
+            Cursor::Scattered(pieces, current) => {
+                pieces.len() > 0
+                    || current.as_ref().is_some_and(|(span, at)| *at < span.len())
+                    || !self.queue.is_empty()
+            }
+            _ => !self.queue.is_empty(),
+        }
+    }
+}
+
+/// Copies a small body, shares a large one: a small message must not pin a big slab.
+#[inline]
+fn read_part(span: &Span, flags: u8, body: std::ops::Range<usize>, message: &mut Message) {
+    // Written where the caller wants it: moving a message that was just put together stalls on its own stores.
+    if body.len() < limits::SHARE_BODY_MIN {
+        message.set_slice(&span[body]);
+    } else {
+        *message = span.slice(body);
+    }
+    message.set_more(flags & MORE != 0);
+}

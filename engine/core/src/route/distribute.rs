@@ -1,0 +1,74 @@
+//! A copy for every chosen pipe that has room (RFC 29 PUB and XPUB).
+
+use ringmq_message::Message;
+
+use super::{PipeKey, Pipes};
+
+/// Sends each message to a set of pipes, chosen at its first part.
+#[derive(Default)]
+pub(crate) struct Distribute {
+    /// The pipes that the message in progress goes to.
+    chosen: Vec<PipeKey>,
+    sending: bool,
+}
+
+impl Distribute {
+    /// A message is in progress: its later parts go where the first one went.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.sending
+    }
+
+    /// Starts the choice for a new message.
+    pub(crate) fn clear(&mut self) {
+        self.chosen.clear();
+    }
+
+    /// Adds a pipe to the choice; doubles are removed by `send`.
+    #[inline]
+    pub(crate) fn choose(&mut self, key: PipeKey) {
+        self.chosen.push(key);
+    }
+
+    pub(crate) fn chosen(&self) -> &[PipeKey] {
+        &self.chosen
+    }
+
+    pub(crate) fn remove(&mut self, key: PipeKey) {
+        self.chosen.retain(|&k| k != key);
+    }
+
+    /// Writes one part to all chosen pipes. At the first part a pipe without room leaves the choice: the message is
+    /// lost for that peer alone. Returns for how many peers it was.
+    pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> usize {
+        let mut lost = 0;
+        if !self.sending {
+            lost = self.leave_full(pipes);
+        }
+        self.sending = message.more();
+        let epoch = pipes.epoch;
+        let Some((&last, others)) = self.chosen.split_last() else {
+            return lost;
+        };
+        for &key in others {
+            if let Some(pipe) = pipes.get(key) {
+                // A body that leaves by reference is taken out, so each pipe gets a share of it.
+                pipe.write_shared(message, epoch);
+            }
+        }
+        if let Some(pipe) = pipes.get(last) {
+            pipe.write(message, epoch);
+        }
+        lost
+    }
+
+    fn leave_full(&mut self, pipes: &mut Pipes) -> usize {
+        if self.chosen.len() > 1 {
+            self.chosen.sort_unstable();
+            self.chosen.dedup();
+        }
+        let before = self.chosen.len();
+        self.chosen
+            .retain(|&key| pipes.get(key).is_some_and(|pipe| pipe.accepts()));
+        before - self.chosen.len()
+    }
+}

@@ -1,0 +1,141 @@
+//! One whole message from each pipe in turn (RFC 30 PULL, RFC 28 DEALER, ROUTER and REP, RFC 29 SUB).
+
+use ringmq_message::Message;
+
+use super::{PipeKey, Pipes};
+use crate::{inbound::SubscriptionRequest, pipe::Read};
+
+/// Chooses the pipe to read next.
+#[derive(Default)]
+pub(crate) struct FairQueue {
+    /// Pipes that may have something, in turn.
+    active: Vec<PipeKey>,
+    next: usize,
+    /// The message in progress comes from the pipe at `next`.
+    receiving: bool,
+}
+
+/// What the queue had.
+pub(crate) enum Queued {
+    /// A part, which lies where the caller wanted it.
+    Part(PipeKey),
+    Subscriptions(PipeKey, Vec<SubscriptionRequest>),
+}
+
+impl FairQueue {
+    /// A new pipe, or one that reported something to read, comes last.
+    pub(crate) fn activate(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        if let Some(pipe) = pipes.get(key)
+            && !std::mem::replace(&mut pipe.in_fair_queue, true)
+        {
+            self.active.push(key);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        let Some(place) = self.active.iter().position(|&k| k == key) else {
+            return;
+        };
+        if place == self.next {
+            self.receiving = false;
+        }
+        self.take_out(pipes, place);
+    }
+
+    fn take_out(&mut self, pipes: &mut Pipes, place: usize) {
+        let key = self.active.remove(place);
+        if let Some(pipe) = pipes.get(key) {
+            pipe.in_fair_queue = false;
+        }
+        if place < self.next {
+            self.next -= 1;
+        }
+        if self.next >= self.active.len() {
+            self.next = 0;
+        }
+    }
+
+    /// The next part and its pipe.
+    #[inline]
+    pub(crate) fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Option<Queued> {
+        let patient = pipes.patient && self.active.len() == 1;
+        while let Some(&key) = self.active.get(self.next) {
+            let read = match pipes.get(key) {
+                Some(pipe) => pipe.read(message, patient),
+                None => Read::Empty,
+            };
+            match read {
+                Read::Part => {
+                    self.receiving = message.more();
+                    if !self.receiving {
+                        self.advance();
+                    }
+                    return Some(Queued::Part(key));
+                }
+                Read::Subscriptions(requests) => return Some(Queued::Subscriptions(key, requests)),
+                Read::Empty => self.take_out(pipes, self.next),
+                Read::Ended => {
+                    self.take_out(pipes, self.next);
+                    pipes.ended.push(key);
+                }
+            }
+        }
+        None
+    }
+
+    /// The next part, for types whose peers do not subscribe: requests of a peer that does are dropped.
+    #[inline]
+    pub(crate) fn part(&mut self, pipes: &mut Pipes, message: &mut Message) -> Option<PipeKey> {
+        loop {
+            if let Queued::Part(key) = self.recv(pipes, message)? {
+                return Some(key);
+            }
+        }
+    }
+
+    /// Reads the rest of a message of which a part was read, to throw it away.
+    pub(crate) fn skip(&mut self, pipes: &mut Pipes, mut more: bool) {
+        let mut part = Message::new();
+        while more {
+            more = self.part(pipes, &mut part).is_some() && part.more();
+        }
+    }
+
+    /// Throws away what lies there now. Unlike a receive it does not ask to be told of what comes next.
+    pub(crate) fn discard(&mut self, pipes: &mut Pipes) {
+        let mut part = Message::new();
+        for &key in &self.active {
+            let Some(pipe) = pipes.get(key) else { continue };
+            while pipe.has_queued() {
+                pipe.read(&mut part, false);
+            }
+        }
+        self.receiving = false;
+    }
+
+    /// Whether a receive would find something; pipes that have nothing leave the round.
+    pub(crate) fn has_queued(&mut self, pipes: &mut Pipes) -> bool {
+        while let Some(&key) = self.active.get(self.next) {
+            let Some(pipe) = pipes.get(key) else {
+                self.take_out(pipes, self.next);
+                continue;
+            };
+            if pipe.has_queued() || pipe.watch() {
+                return true;
+            }
+            if pipe.is_closed() {
+                pipes.ended.push(key);
+            }
+            self.take_out(pipes, self.next);
+        }
+        false
+    }
+
+    #[inline]
+    fn advance(&mut self) {
+        self.next += 1;
+        if self.next >= self.active.len() {
+            self.next = 0;
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A socket's pipes by key.
+
+use crate::pipe::Pipe;
+
+/// Names a pipe at its socket: place and generation, so that a late report about a pipe that is gone is recognised.
+pub(crate) type PipeKey = u64;
+
+/// All pipes of a socket.
+#[derive(Default)]
+pub(crate) struct Pipes {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    len: usize,
+    /// Pipes whose queue ended while they were read; the socket takes them out of the pattern.
+    pub(crate) ended: Vec<PipeKey>,
+    /// Counts the receives of the socket, by which a pipe tells a lock-step exchange from a stream.
+    pub(crate) epoch: u64,
+    /// The receive in progress would wait.
+    pub(crate) patient: bool,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    pipe: Option<Box<Pipe>>,
+}
+
+fn place(key: PipeKey) -> usize {
+    key as u32 as usize
+}
+
+impl Pipes {
+    pub(crate) fn insert(&mut self, pipe: Pipe) -> PipeKey {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let slot = &mut self.slots[place as usize];
+        slot.pipe = Some(Box::new(pipe));
+        self.len += 1;
+        u64::from(slot.generation) << 32 | u64::from(place)
+    }
+
+    #[inline]
+    pub(crate) fn get(&mut self, key: PipeKey) -> Option<&mut Pipe> {
+        let slot = self.slots.get_mut(place(key))?;
+        if u64::from(slot.generation) != key >> 32 {
+            return None;
+        }
+        slot.pipe.as_deref_mut()
+    }
+
+    pub(crate) fn remove(&mut self, key: PipeKey) -> Option<Box<Pipe>> {
+        let slot = self.slots.get_mut(place(key))?;
+        if u64::from(slot.generation) != key >> 32 {
+            return None;
+        }
+        let pipe = slot.pipe.take()?;
+        // The top generation is never used up: it would make a key equal to the mark of an unattached link.
+        slot.generation = (slot.generation + 1) % u32::MAX;
+        self.free.push(place(key) as u32);
+        self.len -= 1;
+        Some(pipe)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The key of the only pipe.
+    pub(crate) fn only_key(&self) -> Option<PipeKey> {
+        if self.len == 1 {
+            self.keys().first().copied()
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<PipeKey> {
+        let live = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.pipe.is_some());
+        live.map(|(place, slot)| u64::from(slot.generation) << 32 | place as u64)
+            .collect()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pipe> {
+        self.slots.iter_mut().filter_map(|slot| slot.pipe.as_deref_mut())
+    }
+}

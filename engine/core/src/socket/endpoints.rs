@@ -1,0 +1,255 @@
+//! Binding, connecting, and taking endpoints back.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use super::{Socket, SocketShared};
+use crate::{
+    endpoint::Endpoint,
+    error::Error,
+    inproc::Party,
+    limits,
+    link::UNATTACHED,
+    monitor::{Event, EventRecord, Side},
+    options::Options,
+    pipe, transport,
+    worker::{Command, Dial, NewListener, NewSession},
+};
+
+/// What a socket is bound and connected to.
+#[derive(Default)]
+pub(super) struct Endpoints {
+    entries: Vec<Entry>,
+    next_id: u64,
+    last: String,
+}
+
+struct Entry {
+    id: u64,
+    name: String,
+    bound: bool,
+}
+
+impl Endpoints {
+    pub(super) fn contains(&self, id: u64) -> bool {
+        self.entries.iter().any(|entry| entry.id == id)
+    }
+
+    fn add(&mut self, name: &str, bound: bool) -> u64 {
+        self.next_id += 1;
+        self.entries.push(Entry {
+            id: self.next_id,
+            name: name.to_owned(),
+            bound,
+        });
+        self.last = name.to_owned();
+        self.next_id
+    }
+
+    fn find(&self, name: &str, bound: bool) -> Option<u64> {
+        self.entries
+            .iter()
+            .find(|entry| entry.bound == bound && entry.name == name)
+            .map(|entry| entry.id)
+    }
+
+    fn remove(&mut self, id: u64) {
+        self.entries.retain(|entry| entry.id != id);
+    }
+}
+
+impl Socket {
+    /// The endpoint last bound, with its real address and port, or last connected, as it was given.
+    pub fn last_endpoint(&self) -> &str {
+        &self.endpoints.last
+    }
+
+    /// Listens on an endpoint. Returns when connections can be made to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::AddressInUse`],
+    /// [`Error::AddressNotAvailable`], [`Error::NoDevice`], [`Error::Terminated`], [`Error::Io`].
+    pub fn bind(&mut self, endpoint: &str) -> Result<(), Error> {
+        self.check_alive()?;
+        self.process_commands();
+        let parsed = match Endpoint::parse_bind(endpoint)? {
+            Endpoint::Inproc(name) => return self.bind_inproc(&name, endpoint),
+            Endpoint::Tcp(tcp) => tcp,
+        };
+        let (fd, name) = match transport::listen(&parsed, endpoint, &self.options) {
+            Ok(listening) => listening,
+            Err(error) => {
+                self.report_bind_failure(endpoint, &error);
+                return Err(error);
+            }
+        };
+        let worker = self.context.worker(self.options.affinity)?;
+        let id = self.endpoints.add(&name, true);
+        let listener = NewListener {
+            fd,
+            socket: self.shared.clone(),
+            options: self.options.clone().into(),
+            endpoint: id,
+            name,
+        };
+        worker.push(Command::Listen(Box::new(listener)));
+        Ok(())
+    }
+
+    /// Takes a name in the context, and the connections that wait for it.
+    fn bind_inproc(&mut self, name: &str, endpoint: &str) -> Result<(), Error> {
+        let context = self.context.clone();
+        let id = self.endpoints.add(endpoint, true);
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        let Some(pipes) = context.inproc().bind(name, &party(&shared, &options, id)) else {
+            self.endpoints.remove(id);
+            return Err(Error::AddressInUse {
+                endpoint: endpoint.to_owned(),
+            });
+        };
+        for pipe in pipes {
+            self.attach(pipe, true);
+        }
+        Ok(())
+    }
+
+    /// Connects to a name in the context, which may be bound later.
+    fn connect_inproc(&mut self, name: &str, endpoint: &str) {
+        let context = self.context.clone();
+        let id = self.endpoints.add(endpoint, false);
+        let (shared, options) = (self.shared.clone(), self.options.clone());
+        let named = std::mem::take(&mut self.options.connect_routing_id);
+        context
+            .inproc()
+            .connect(name, &party(&shared, &options, id), |mut pipe, known| {
+                if !named.is_empty() {
+                    pipe.peer.identity = named;
+                }
+                self.attach(pipe, known).unwrap_or(UNATTACHED)
+            });
+    }
+
+    fn report_bind_failure(&self, endpoint: &str, error: &Error) {
+        self.shared.emit(EventRecord {
+            event: Event::BindFailed { errno: error.errno() },
+            side: Side::Bind,
+            local: endpoint.to_owned(),
+            remote: String::new(),
+            peer: None,
+        });
+    }
+
+    /// Starts to connect to an endpoint and returns at once; the connection is made, and made again when it breaks, in
+    /// the background. Unless IMMEDIATE is set, messages may be sent to it from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::Terminated`], [`Error::Io`].
+    pub fn connect(&mut self, endpoint: &str) -> Result<(), Error> {
+        self.check_alive()?;
+        self.process_commands();
+        let parsed = match Endpoint::parse_connect(endpoint)? {
+            Endpoint::Inproc(name) => {
+                self.connect_inproc(&name, endpoint);
+                return Ok(());
+            }
+            Endpoint::Tcp(tcp) => tcp,
+        };
+        transport::check_connect(&parsed, &self.options)?;
+        if self.shared.traits.connects_once && self.endpoints.find(endpoint, false).is_some() {
+            return Ok(());
+        }
+        let worker = self.context.worker(self.options.affinity)?;
+        let id = self.endpoints.add(endpoint, false);
+        let options: std::sync::Arc<_> = self.options.clone().into();
+        let (link, mut pipe) = pipe::pair(&worker, &self.shared, &options, id);
+        pipe.peer.identity = std::mem::take(&mut self.options.connect_routing_id);
+        let immediate = options.immediate;
+        let unattached = if immediate {
+            Some(Box::new(pipe))
+        } else {
+            self.attach(pipe, false);
+            None
+        };
+        let dial = Dial::new(parsed, endpoint.to_owned(), &options, self.context.next_seed());
+        let session = NewSession {
+            socket: self.shared.clone(),
+            options,
+            endpoint: id,
+            link,
+            pipe: unattached,
+            dial,
+        };
+        worker.push(Command::Connect(Box::new(session)));
+        Ok(())
+    }
+
+    /// Stops listening; connections that were accepted there are closed, with LINGER for what they still have to send.
+    /// The address is free when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchEndpoint`]; the text must be what [`last_endpoint`](Self::last_endpoint) said.
+    pub fn unbind(&mut self, endpoint: &str) -> Result<(), Error> {
+        self.remove_endpoint(endpoint, true)
+    }
+
+    /// Ends a connection, with LINGER for what it still has to send.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchEndpoint`]; the text must be what was given to [`connect`](Self::connect).
+    pub fn disconnect(&mut self, endpoint: &str) -> Result<(), Error> {
+        self.remove_endpoint(endpoint, false)
+    }
+
+    fn remove_endpoint(&mut self, endpoint: &str, bound: bool) -> Result<(), Error> {
+        self.check_alive()?;
+        self.process_commands();
+        let no_such = || Error::NoSuchEndpoint {
+            endpoint: endpoint.to_owned(),
+        };
+        let id = self.endpoints.find(endpoint, bound).ok_or_else(no_such)?;
+        self.endpoints.remove(id);
+        if bound && let Some(name) = endpoint.strip_prefix("inproc://") {
+            self.context.inproc().unbind(name);
+        }
+        for key in self.pipes.keys() {
+            if self.pipes.get(key).is_some_and(|pipe| pipe.endpoint == id) {
+                self.leave_to_session(key);
+            }
+        }
+        let (done, closed) = mpsc::channel();
+        self.context
+            .close_endpoint(&self.shared, id, self.options.linger, &done);
+        drop(done);
+        // Workers answer as soon as they see the command; the bound is for a worker that is gone.
+        while closed
+            .recv_timeout(Duration::from_millis(limits::CLOSE_ANSWER_MS))
+            .is_ok()
+        {}
+        Ok(())
+    }
+
+    /// Takes a pipe out while its session goes on to send what is queued.
+    fn leave_to_session(&mut self, key: crate::route::PipeKey) {
+        self.pattern.behaviour().detached(&mut self.pipes, key);
+        if let Some(mut pipe) = self.pipes.remove(key) {
+            pipe.rollback();
+        }
+    }
+}
+
+/// This socket as the other side of an in-process connection sees it.
+fn party<'a>(socket: &'a Arc<SocketShared>, options: &'a Options, endpoint: u64) -> Party<'a> {
+    let hwm = (u64::from(options.send_hwm), u64::from(options.receive_hwm));
+    Party {
+        socket,
+        endpoint,
+        identity: &options.routing_id,
+        hwm,
+    }
+}

@@ -1,0 +1,390 @@
+//! The socket: what all patterns share. It runs on its owner's thread, without a lock.
+
+mod endpoints;
+mod shared;
+mod wait;
+
+use std::sync::Arc;
+
+use ringmq_message::Message;
+use ringmq_zmtp::SocketType;
+
+pub(crate) use shared::{SocketCommand, SocketShared};
+pub use wait::{Events, Wait};
+
+use crate::{
+    context::Context,
+    error::Error,
+    limits,
+    monitor::{self, EventMask, EventRecord, MonitorReceiver},
+    options::Options,
+    pattern::{Admission, Nothing, Pattern, Refusal},
+    pipe::Pipe,
+    route::{PipeKey, Pipes},
+};
+use endpoints::Endpoints;
+use wait::Outcome;
+
+/// A socket of any type. Not to be used from two threads at once, which its `&mut self` methods see to.
+pub struct Socket {
+    context: Context,
+    shared: Arc<SocketShared>,
+    options: Options,
+    pattern: Pattern,
+    pipes: Pipes,
+    endpoints: Endpoints,
+    /// Reused for draining the mailbox.
+    commands: Vec<SocketCommand>,
+    lending: wait::Lending,
+    patience: wait::Patience,
+}
+
+impl Socket {
+    /// Makes a socket. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] for a type that is not offered, [`Error::Terminated`], [`Error::TooManySockets`].
+    pub fn new(context: &Context, socket_type: SocketType) -> Result<Self, Error> {
+        let seed = context.next_seed();
+        let (mut pattern, traits) = Pattern::new(socket_type, seed).ok_or(Error::NotSupported)?;
+        let shared = Arc::new(SocketShared::new(socket_type, traits));
+        context.register(&shared)?;
+        let options = context.default_options(socket_type);
+        pattern.behaviour().configure(&options);
+        pattern.behaviour().bind_shared(&shared);
+        Ok(Self {
+            context: context.clone(),
+            shared,
+            options,
+            pattern,
+            pipes: Pipes::default(),
+            endpoints: Endpoints::default(),
+            commands: Vec::new(),
+            lending: wait::Lending::default(),
+            patience: wait::Patience::default(),
+        })
+    }
+
+    /// The type that it was made with.
+    pub fn socket_type(&self) -> SocketType {
+        self.shared.socket_type
+    }
+
+    /// The options as they are.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Changes options; those that are live take effect now, the others at the next bind or connect.
+    pub fn set_options(&mut self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.options);
+        self.apply_options();
+    }
+
+    /// Sets one option by libzmq's number from libzmq's bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] names the option and what was wrong.
+    pub fn set_raw_option(&mut self, number: i32, value: &[u8]) -> Result<(), Error> {
+        self.options.set_raw(number, value, self.shared.socket_type)?;
+        self.apply_options();
+        Ok(())
+    }
+
+    fn apply_options(&mut self) {
+        self.pattern.behaviour().configure(&self.options);
+        let (send, receive) = (
+            u64::from(self.options.send_hwm),
+            u64::from(self.options.receive_hwm),
+        );
+        for pipe in self.pipes.iter_mut() {
+            pipe.set_hwm(send, receive);
+        }
+    }
+
+    /// How many connections the socket has pipes for: for a connecting socket, before they are established, too.
+    pub fn pipe_count(&mut self) -> usize {
+        self.process_commands();
+        self.pipes.len()
+    }
+
+    /// Adds a subscription to a prefix (SUB and XSUB).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] for other types.
+    pub fn subscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
+        self.check_alive()?;
+        self.process_commands();
+        self.pattern
+            .behaviour()
+            .subscribe(&mut self.pipes, &self.shared, prefix)
+    }
+
+    /// Takes one subscription to a prefix back; without one, nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] for other types.
+    pub fn unsubscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
+        self.check_alive()?;
+        self.process_commands();
+        self.pattern
+            .behaviour()
+            .unsubscribe(&mut self.pipes, &self.shared, prefix)
+    }
+
+    /// Sends one part; `message.more()` says that others of the same message follow. On success the part has been taken:
+    /// what is left in `message` means nothing.
+    ///
+    /// # Errors
+    ///
+    /// The part is still there, and the error is the reason: [`Error::WouldBlock`] or [`Error::TimedOut`] as `wait` asks,
+    /// [`Error::State`], [`Error::HostUnreachable`], [`Error::NotSupported`], [`Error::Terminated`].
+    #[inline]
+    pub fn send(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
+        if !self.shared.is_quiet() {
+            self.process_commands();
+        }
+        match self.pattern.send(&mut self.pipes, message) {
+            Ok(()) => Ok(()),
+            Err(refusal) => self.send_slow(message, refusal, wait),
+        }
+    }
+
+    /// Sends a message of one part, copied from `body`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_bytes(&mut self, body: &[u8], wait: Wait) -> Result<(), Error> {
+        if !self.shared.is_quiet() {
+            self.process_commands();
+        }
+        if body.len() < limits::REFERENCE_BODY_MIN
+            && let Some(Ok(())) = self.pattern.send_bytes(&mut self.pipes, body)
+        {
+            return Ok(());
+        }
+        self.send(&mut Message::from_slice(body), wait)
+    }
+
+    #[cold]
+    fn send_slow(&mut self, message: &mut Message, mut refusal: Refusal, wait: Wait) -> Result<(), Error> {
+        let mut waiting = self.start_waiting(wait, false);
+        loop {
+            match refusal {
+                Refusal::Full => {}
+                Refusal::State => return Err(Error::State),
+                Refusal::Unroutable => return Err(Error::HostUnreachable),
+                Refusal::NotSupported => return Err(Error::NotSupported),
+            }
+            match self.wait_for_commands(&mut waiting)? {
+                Outcome::Again => {}
+                Outcome::Expired(error) => return Err(error),
+            }
+            self.process_commands();
+            match self.pattern.send(&mut self.pipes, message) {
+                Ok(()) => {
+                    self.finish_waiting(waiting);
+                    return Ok(());
+                }
+                Err(again) => refusal = again,
+            }
+        }
+    }
+
+    /// Receives one part into `message`, whose former content is released; `message.more()` says whether others of the same message follow. A message is received as a
+    /// whole: once its first part was, the others are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] or [`Error::TimedOut`] as `wait` asks, [`Error::State`], [`Error::NotSupported`],
+    /// [`Error::Terminated`].
+    #[inline]
+    pub fn recv(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
+        if !self.shared.is_quiet() {
+            self.process_commands();
+        }
+        self.pipes.patient = wait != Wait::No;
+        match self.pattern.recv(&mut self.pipes, message) {
+            Ok(()) => Ok(()),
+            Err(nothing) => self.recv_slow(message, nothing, wait),
+        }
+    }
+
+    #[cold]
+    fn recv_slow(&mut self, message: &mut Message, mut nothing: Nothing, wait: Wait) -> Result<(), Error> {
+        let mut waiting = self.start_waiting(wait, true);
+        // A receive that found nothing marks the end of a burst for the pipes' pace.
+        self.pipes.epoch += 1;
+        loop {
+            match nothing {
+                Nothing::Empty => {}
+                Nothing::State => return Err(Error::State),
+                Nothing::NotSupported => return Err(Error::NotSupported),
+            }
+            self.bury();
+            match self.wait_for_commands(&mut waiting)? {
+                Outcome::Again => {}
+                Outcome::Expired(error) => return Err(error),
+            }
+            self.process_commands();
+            match self.pattern.recv(&mut self.pipes, message) {
+                Ok(()) => {
+                    self.finish_waiting(waiting);
+                    return Ok(());
+                }
+                Err(again) => nothing = again,
+            }
+        }
+    }
+
+    /// What could be done now without waiting. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Terminated`].
+    pub fn events(&mut self) -> Result<Events, Error> {
+        self.check_alive()?;
+        self.process_commands();
+        self.flush();
+        self.pump();
+        let behaviour = self.pattern.behaviour();
+        let events = Events {
+            readable: behaviour.can_recv(&mut self.pipes),
+            writable: behaviour.can_send(&mut self.pipes),
+        };
+        if !events.readable {
+            self.pipes.epoch += 1;
+        }
+        self.bury();
+        Ok(events)
+    }
+
+    /// Starts to report events to the returned listener; an earlier one ends. A listener that does not read loses
+    /// events, and is told how many, but never holds anything up.
+    pub fn monitor(&mut self, mask: EventMask) -> MonitorReceiver {
+        let (sender, receiver) = monitor::channel(limits::MONITOR_QUEUE_LEN, mask);
+        self.shared.set_monitor(Some(sender));
+        receiver
+    }
+
+    fn check_alive(&self) -> Result<(), Error> {
+        if self.shared.is_terminated() {
+            Err(Error::Terminated)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Does what workers have asked for.
+    fn process_commands(&mut self) {
+        if self.shared.is_quiet() {
+            return;
+        }
+        let mut commands = std::mem::take(&mut self.commands);
+        self.shared.drain(&mut commands);
+        for command in commands.drain(..) {
+            self.process(command);
+        }
+        self.commands = commands;
+        self.bury();
+    }
+
+    fn process(&mut self, command: SocketCommand) {
+        let Self { pattern, pipes, .. } = self;
+        match command {
+            SocketCommand::Readable(key) => pattern.behaviour().readable(pipes, key),
+            SocketCommand::Writable(key) => pattern.behaviour().writable(pipes, key),
+            SocketCommand::Attach(pipe) => {
+                self.attach(*pipe, true);
+            }
+            SocketCommand::Up(key, peer) => {
+                let Some(pipe) = pipes.get(key) else { return };
+                pipe.peer = *peer;
+                if pattern.behaviour().up(pipes, key) == Admission::Refused {
+                    pipes.ended.push(key);
+                }
+            }
+            SocketCommand::Lent(key, fd) => self.take_lent(key, fd),
+            SocketCommand::Closed(key) => self.end(key),
+        }
+    }
+
+    /// Takes a pipe in. One whose endpoint was removed meanwhile, or that the pattern does not want, is closed.
+    /// Returns its key, if it has been taken in.
+    fn attach(&mut self, pipe: Pipe, known: bool) -> Option<PipeKey> {
+        if !self.endpoints.contains(pipe.endpoint) {
+            pipe.refuse();
+            return None;
+        }
+        // Reading on this thread is for sockets with a single connection.
+        self.give_back();
+        let key = self.pipes.insert(pipe);
+        let (send, receive) = (
+            u64::from(self.options.send_hwm),
+            u64::from(self.options.receive_hwm),
+        );
+        if let Some(pipe) = self.pipes.get(key) {
+            pipe.set_hwm(send, receive);
+            pipe.attach(key);
+        }
+        if self.pattern.behaviour().attached(&mut self.pipes, key, known) == Admission::Refused {
+            self.detach(key);
+        } else if self.pipes.get(key).is_some_and(|pipe| pipe.has_ended()) {
+            self.end(key);
+        }
+        Some(key)
+    }
+
+    /// The session behind a pipe has ended; the pipe goes when it is read out.
+    fn end(&mut self, key: PipeKey) {
+        let Some(pipe) = self.pipes.get(key) else { return };
+        pipe.mark_closed();
+        pipe.rollback();
+        if pipe.has_queued() {
+            self.pattern.behaviour().ending(&mut self.pipes, key);
+        } else {
+            self.detach(key);
+        }
+    }
+
+    /// Takes out the pipes that were read to their end.
+    fn bury(&mut self) {
+        while let Some(key) = self.pipes.ended.pop() {
+            self.detach(key);
+        }
+    }
+
+    fn detach(&mut self, key: PipeKey) {
+        if self.pipes.get(key).is_none() {
+            return;
+        }
+        self.pattern.behaviour().detached(&mut self.pipes, key);
+        if let Some(pipe) = self.pipes.remove(key)
+            && !pipe.is_closed()
+        {
+            pipe.refuse();
+        }
+    }
+}
+
+impl Drop for Socket {
+    /// Hands unsent messages to the workers, which try for as long as LINGER says; does not block.
+    fn drop(&mut self) {
+        self.shared.close();
+        self.context.inproc().forget(&self.shared);
+        self.process_commands();
+        for pipe in self.pipes.iter_mut() {
+            pipe.rollback();
+        }
+        self.context.close_socket(&self.shared, self.options.linger);
+        self.shared
+            .emit(EventRecord::bare(monitor::Event::MonitorStopped));
+        self.shared.set_monitor(None);
+    }
+}

@@ -1,0 +1,132 @@
+//! The part of a socket that workers see: a mailbox, a parking place and a few shared facts.
+
+use std::sync::Arc;
+
+use ringmq_io::Fd;
+use ringmq_queue::{
+    mailbox::Mailbox,
+    sync::{AtomicBool, Mutex, Ordering},
+    wake::Parker,
+};
+
+use crate::{
+    link::lock,
+    monitor::{EventRecord, MonitorSender},
+    pattern::Traits,
+    pipe::{Peer, Pipe},
+    subscription::SubscriptionSet,
+};
+
+/// What workers tell a socket.
+pub(crate) enum SocketCommand {
+    /// A connection is ready, with a pipe of its own.
+    Attach(Box<Pipe>),
+    /// The pipe has something to read.
+    Readable(u64),
+    /// The pipe has room again.
+    Writable(u64),
+    /// The handshake of a pipe that the socket has already is done.
+    Up(u64, Box<Peer>),
+    /// The worker lends the right to read this pipe's connection.
+    Lent(u64, Arc<Fd>),
+    /// Nothing more comes from this pipe.
+    Closed(u64),
+}
+
+/// The subscriptions of a SUB or XSUB: state, which every connection announces in full when it comes up.
+#[derive(Default)]
+pub(crate) struct Board {
+    pub(crate) set: SubscriptionSet,
+    /// Counts the changes, so that a session knows which of them its announcement contained.
+    pub(crate) sequence: u64,
+}
+
+/// Shared between a socket and the sessions and listeners that serve it.
+pub(crate) struct SocketShared {
+    pub(crate) socket_type: ringmq_zmtp::SocketType,
+    pub(crate) traits: Traits,
+    mailbox: Mailbox<SocketCommand>,
+    pub(crate) parker: Parker,
+    closed: AtomicBool,
+    terminated: AtomicBool,
+    /// Some pipe has begun to gather messages since the socket last waited. Only the socket's owner touches it.
+    gathering: AtomicBool,
+    pub(crate) subscriptions: Mutex<Board>,
+    monitor: Mutex<Option<MonitorSender>>,
+}
+
+impl SocketShared {
+    pub(crate) fn new(socket_type: ringmq_zmtp::SocketType, traits: Traits) -> Self {
+        Self {
+            socket_type,
+            traits,
+            mailbox: Mailbox::new(),
+            parker: Parker::new(),
+            closed: AtomicBool::new(false),
+            terminated: AtomicBool::new(false),
+            gathering: AtomicBool::new(false),
+            subscriptions: Mutex::new(Board::default()),
+            monitor: Mutex::new(None),
+        }
+    }
+
+    /// Tells the socket something and wakes it if it sleeps.
+    pub(crate) fn push(&self, command: SocketCommand) {
+        self.mailbox.push(command);
+        self.parker.wake();
+    }
+
+    /// Nothing waits in the mailbox. One load: this stands on the path of every message.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.mailbox.is_empty()
+    }
+
+    pub(crate) fn drain(&self, into: &mut Vec<SocketCommand>) {
+        self.mailbox.drain(into);
+    }
+
+    /// The socket is gone. What is pushed from now on is seen by nobody, so a worker that attaches a pipe looks at
+    /// `is_closed` afterwards.
+    pub(crate) fn close(&self) {
+        // SeqCst: partner of `is_closed` after a push; either the closing socket drains the command, or the worker
+        // sees the flag.
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// The context is terminating: blocked calls return.
+    pub(crate) fn terminate(&self) {
+        self.terminated.store(true, Ordering::SeqCst);
+        self.parker.wake();
+    }
+
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.terminated.load(Ordering::SeqCst)
+    }
+
+    /// A pipe begins to gather messages.
+    pub(crate) fn note_gathering(&self) {
+        self.gathering.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether some pipe may hold gathered messages.
+    pub(crate) fn take_gathering(&self) -> bool {
+        self.gathering.load(Ordering::Relaxed) && self.gathering.swap(false, Ordering::Relaxed)
+    }
+
+    /// Replaces the listener to the socket's events.
+    pub(crate) fn set_monitor(&self, sender: Option<MonitorSender>) {
+        *lock(&self.monitor) = sender;
+    }
+
+    /// Reports an event, without ever waiting for whoever listens.
+    pub(crate) fn emit(&self, record: EventRecord) {
+        if let Some(monitor) = &*lock(&self.monitor) {
+            monitor.emit(record);
+        }
+    }
+}

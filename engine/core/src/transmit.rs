@@ -1,0 +1,357 @@
+//! The sending half of a link: the wire ring's consumer, and the right to be it.
+//!
+//! Exactly one party at a time moves bytes from the ring to the socket. The right is
+//!
+//! - *free*: nothing is queued, and the link is at rest. The next message is sent by the application's own system call.
+//! - *watched*: messages follow each other closely. The application gathers them and sends many with one system call: when
+//!   enough have come together, when it is about to wait, or when the high-water mark is reached. The worker looks now and
+//!   then, and takes the right if something lies there while the application does something else.
+//! - the *worker's*: while an asynchronous send is in flight, the socket is full or the connection is down. The application
+//!   only appends to the ring, and what it appends becomes the next batch.
+//!
+//! Whoever sends holds the lock of `side`; the right says who is to send.
+
+use std::{io, sync::Arc};
+
+use ringmq_io::{Fd, send_now};
+use ringmq_message::wire::{WireReader, WireSlice};
+use ringmq_queue::{
+    barrier::heavy_fence,
+    sync::{AtomicU8, AtomicU64, Mutex, Ordering, fence},
+};
+
+use crate::{limits, link::lock};
+
+/// No threshold is set.
+const NEVER: u64 = u64::MAX;
+
+/// Whose the right to send is; see the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Free = 0,
+    Watched = 1,
+    Worker = 2,
+}
+
+/// What the worker saw when it looked at a watched link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing is queued.
+    Empty,
+    /// Something is queued, and this many messages have left the ring so far.
+    Queued(u64),
+    /// The right is not watched any more.
+    Elsewhere,
+}
+
+/// What both sides share about sending.
+pub(crate) struct Transmit {
+    /// Whose the right is. The producer reads it after every commit; it changes under the lock of `side`.
+    right: AtomicU8,
+    /// Messages taken from the ring so far: the producer's credit.
+    taken: AtomicU64,
+    /// The producer waits until `taken` reaches this.
+    unblock_at: AtomicU64,
+    side: Mutex<TransmitSide>,
+}
+
+struct TransmitSide {
+    ring: WireReader,
+    /// Protocol traffic (greeting, commands) that goes out before the next batch, never inside one.
+    control: Vec<u8>,
+    /// The connection, once it may carry something.
+    fd: Option<Arc<Fd>>,
+    /// Messages may flow: the handshake is done.
+    established: bool,
+    in_flight: Option<InFlight>,
+    /// The application was gathering when its socket was full: it goes on as soon as the worker has caught up.
+    gathering: bool,
+    /// The vector of the last batch, kept for its allocation.
+    spare: Vec<WireSlice>,
+}
+
+/// What an asynchronous send was given.
+struct InFlight {
+    control: usize,
+    ring: usize,
+}
+
+/// What came of sending on the caller's thread.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Inline {
+    /// The ring is empty and the right is free.
+    Drained,
+    /// The socket took no more; the worker has to be told that the right is its own now.
+    HandOver,
+    /// The worker had the right already.
+    Busy,
+}
+
+impl Transmit {
+    /// A link starts with the worker holding the right, because there is no connection yet.
+    pub(crate) fn new(ring: WireReader) -> Self {
+        Self {
+            right: AtomicU8::new(Right::Worker as u8),
+            taken: AtomicU64::new(0),
+            unblock_at: AtomicU64::new(NEVER),
+            side: Mutex::new(TransmitSide {
+                ring,
+                control: Vec::new(),
+                fd: None,
+                established: false,
+                in_flight: None,
+                gathering: false,
+                spare: Vec::new(),
+            }),
+        }
+    }
+
+    /// Whose the right is. The caller has made a light fence after its commit.
+    #[inline]
+    pub(crate) fn right(&self) -> Right {
+        // Relaxed: paired through light_fence (producer) and heavy_fence in `let_go`: if this reads a right that is being
+        // let go of, `let_go` sees the commit when it looks at the ring again.
+        match self.right.load(Ordering::Relaxed) {
+            0 => Right::Free,
+            1 => Right::Watched,
+            _ => Right::Worker,
+        }
+    }
+
+    fn set_right(&self, right: Right) {
+        self.right.store(right as u8, Ordering::Relaxed);
+    }
+
+    /// The producer begins to gather messages. True when the worker has to be told to watch.
+    pub(crate) fn watch(&self) -> bool {
+        let _side = lock(&self.side);
+        let free = self.right() == Right::Free;
+        if free {
+            self.set_right(Right::Watched);
+        }
+        free
+    }
+
+    /// The worker looks at a watched link.
+    pub(crate) fn look(&self) -> Look {
+        let mut side = lock(&self.side);
+        match self.right() {
+            Right::Watched if side.ring.is_empty() => Look::Empty,
+            Right::Watched => Look::Queued(self.taken()),
+            _ => Look::Elsewhere,
+        }
+    }
+
+    /// Messages taken from the ring, for the producer's high-water mark.
+    #[inline]
+    pub(crate) fn taken(&self) -> u64 {
+        // Acquire: partner of the store in `publish_taken`; nothing but the count is read under it.
+        self.taken.load(Ordering::Acquire)
+    }
+
+    /// The producer found the ring full and asks to be told when `taken` reaches `threshold`. Returns what is taken
+    /// now: the answer may have come before the question.
+    pub(crate) fn ask_for_room(&self, threshold: u64) -> u64 {
+        self.unblock_at.store(threshold, Ordering::Relaxed);
+        // Partner of the fence in `publish_taken`: one of the two sides sees the other's store.
+        fence(Ordering::SeqCst);
+        self.taken.load(Ordering::Acquire)
+    }
+
+    /// Takes the question back.
+    pub(crate) fn stop_asking(&self) {
+        self.unblock_at.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// Publishes the producer's credit. True when the producer waits for it.
+    fn publish_taken(&self, messages: u64) -> bool {
+        // Release: partner of the load in `taken`.
+        self.taken.store(messages, Ordering::Release);
+        // Partner of the fence in `ask_for_room`.
+        fence(Ordering::SeqCst);
+        let threshold = self.unblock_at.load(Ordering::Relaxed);
+        messages >= threshold && {
+            self.unblock_at.store(NEVER, Ordering::Relaxed);
+            true
+        }
+    }
+
+    /// Sends what lies in the ring on the producer's thread, as long as the socket takes it.
+    pub(crate) fn send_inline(&self) -> Inline {
+        let mut side = lock(&self.side);
+        if self.right() == Right::Worker {
+            return Inline::Busy;
+        }
+        loop {
+            let mut batch = std::mem::take(&mut side.spare);
+            let planned = side.ring.batch(limits::SEND_BATCH_BYTES_MAX, &mut batch);
+            if planned.bytes == 0 {
+                side.spare = batch;
+                return Inline::Drained;
+            }
+            // The producer is here, so nobody waits for the credit.
+            self.publish_taken(planned.messages);
+            let result = match &side.fd {
+                Some(fd) => send_now(fd, &batch),
+                None => Err(io::ErrorKind::WouldBlock.into()),
+            };
+            batch.clear();
+            side.spare = batch;
+            // An error other than a full socket is the worker's to meet again and to report.
+            let sent = result.unwrap_or(0);
+            side.ring.advance(sent);
+            if sent < planned.bytes {
+                side.gathering = self.right() == Right::Watched;
+                self.set_right(Right::Worker);
+                return Inline::HandOver;
+            }
+        }
+    }
+
+    /// Gives the right to the worker without sending. True when it was not the worker's already.
+    pub(crate) fn hand_over(&self) -> bool {
+        let _side = lock(&self.side);
+        let was = self.right();
+        self.set_right(Right::Worker);
+        was != Right::Worker
+    }
+
+    /// Earlier protocol traffic has not been sent yet.
+    pub(crate) fn has_control(&self) -> bool {
+        let side = lock(&self.side);
+        !side.control.is_empty()
+            || side
+                .in_flight
+                .as_ref()
+                .is_some_and(|in_flight| in_flight.control > 0)
+    }
+
+    /// The worker adds protocol traffic, which also takes the right.
+    pub(crate) fn push_control(&self, bytes: &[u8]) {
+        let mut side = lock(&self.side);
+        side.control.extend_from_slice(bytes);
+        self.set_right(Right::Worker);
+    }
+
+    /// A connection is there: protocol traffic may flow, messages not yet.
+    pub(crate) fn connected(&self, fd: Arc<Fd>) {
+        let mut side = lock(&self.side);
+        debug_assert!(self.right() == Right::Worker && side.in_flight.is_none());
+        side.control.clear();
+        side.fd = Some(fd);
+        side.established = false;
+    }
+
+    /// The handshake is done: messages may flow.
+    pub(crate) fn established(&self) {
+        lock(&self.side).established = true;
+    }
+
+    /// The connection is gone. The right stays with (or comes to) the worker; a message of which the kernel has some
+    /// bytes is dropped, the next one not begun goes out first on the next connection.
+    /// Returns how many messages were cut, and whether the producer waits for the credit.
+    pub(crate) fn disconnected(&self) -> u64 {
+        let mut side = lock(&self.side);
+        self.set_right(Right::Worker);
+        debug_assert!(side.in_flight.is_none());
+        side.fd = None;
+        side.established = false;
+        side.gathering = false;
+        side.control = Vec::new();
+        side.ring.resume(&|bytes| {
+            let (header, body, more) = ringmq_zmtp::frame::frame_extent(bytes)?;
+            Some(ringmq_message::wire::FrameExtent { header, body, more })
+        })
+    }
+
+    /// Collects the next batch for an asynchronous send, which the worker must finish with `finish`.
+    /// The last value is true when the producer waits for the room that this made.
+    pub(crate) fn begin(&self) -> Option<(Arc<Fd>, Vec<WireSlice>, bool)> {
+        let mut side = lock(&self.side);
+        debug_assert!(self.right() == Right::Worker && side.in_flight.is_none());
+        let fd = side.fd.clone()?;
+        let mut batch = std::mem::take(&mut side.spare);
+        // Commands stand between messages: a message of which the kernel has a part goes on first.
+        let control = if side.ring.at_boundary() {
+            side.control.len()
+        } else {
+            0
+        };
+        if control > 0 {
+            batch.push(WireSlice::copied(&side.control));
+            side.control.clear();
+        }
+        let mut ring = 0;
+        let mut room = false;
+        if side.established {
+            let planned = side.ring.batch(limits::SEND_BATCH_BYTES_MAX, &mut batch);
+            ring = planned.bytes;
+            if ring > 0 {
+                room = self.publish_taken(planned.messages);
+            }
+        }
+        if control + ring == 0 {
+            side.spare = batch;
+            return None;
+        }
+        side.in_flight = Some(InFlight { control, ring });
+        Some((fd, batch, room))
+    }
+
+    /// An asynchronous send has come back with `sent` bytes given to the kernel.
+    pub(crate) fn finish(&self, mut batch: Vec<WireSlice>, sent: usize) {
+        batch.clear();
+        let mut side = lock(&self.side);
+        if let Some(in_flight) = side.in_flight.take() {
+            debug_assert!(sent <= in_flight.control + in_flight.ring);
+            side.ring.advance(sent.saturating_sub(in_flight.control));
+        }
+        side.spare = batch;
+    }
+
+    /// The worker found nothing to send, or to watch, for a while: the right becomes free. False when something came
+    /// meanwhile, or the connection is not up; then the right stays where it was.
+    pub(crate) fn let_go(&self) -> bool {
+        let mut side = lock(&self.side);
+        let was = self.right();
+        if side.fd.is_none() || !side.established || !side.control.is_empty() || !side.ring.is_empty() {
+            return false;
+        }
+        self.set_right(Right::Free);
+        // Partner of the producer's light fence between its commit and its look at `right`.
+        heavy_fence();
+        if side.ring.is_empty() {
+            // A link at rest keeps no memory.
+            side.ring.rest();
+            return true;
+        }
+        self.set_right(was);
+        false
+    }
+
+    /// The worker has caught up with an application that was gathering: the link is watched again. Not to see a message
+    /// that is committed at this moment does no harm, for the next look finds it.
+    pub(crate) fn return_to_gathering(&self) -> bool {
+        let mut side = lock(&self.side);
+        let ready = side.gathering && side.established && side.control.is_empty() && side.ring.is_empty();
+        if ready {
+            side.gathering = false;
+            self.set_right(Right::Watched);
+        }
+        ready
+    }
+
+    /// Nothing is queued or in flight.
+    pub(crate) fn is_drained(&self) -> bool {
+        let mut side = lock(&self.side);
+        side.in_flight.is_none() && side.control.is_empty() && side.ring.is_empty()
+    }
+
+    /// Frees everything queued; returns how many messages that were.
+    pub(crate) fn discard(&self) -> u64 {
+        lock(&self.side).ring.drop_all()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! Listeners: accept connections and give each to the least loaded worker.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::AsRawFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ringmq_io::{Fd, Interest, accept, apply_stream_options};
+use ringmq_queue::sync::Ordering;
+
+use super::{Command, Op, Worker, session::Session, timers::Due, token};
+use crate::{
+    endpoint::last_endpoint,
+    limits,
+    monitor::{Event, EventRecord, Side},
+    options::Options,
+    socket::SocketShared,
+    transport::stream_options,
+};
+
+/// A bound endpoint on its way to a worker.
+pub(crate) struct NewListener {
+    pub(crate) fd: Fd,
+    pub(crate) socket: Arc<SocketShared>,
+    pub(crate) options: Arc<Options>,
+    pub(crate) endpoint: u64,
+    pub(crate) name: String,
+}
+
+pub(super) struct Listener {
+    fd: Arc<Fd>,
+    pub(super) socket: Arc<SocketShared>,
+    options: Arc<Options>,
+    pub(super) endpoint: u64,
+    name: String,
+    /// Closed; the place is free when the poll has come back.
+    closing: bool,
+    /// Waits out a lack of descriptors.
+    resting: bool,
+}
+
+/// An accepted connection on its way to its worker.
+pub(crate) struct Accepted {
+    pub(super) fd: Arc<Fd>,
+    pub(super) socket: Arc<SocketShared>,
+    pub(super) options: Arc<Options>,
+    pub(super) endpoint: u64,
+    pub(super) local: String,
+    pub(super) remote: SocketAddr,
+}
+
+impl Listener {
+    fn emit(&self, event: Event) {
+        self.socket.emit(EventRecord {
+            event,
+            side: Side::Bind,
+            local: self.name.clone(),
+            remote: String::new(),
+            peer: None,
+        });
+    }
+}
+
+impl Worker {
+    pub(super) fn listen(&mut self, new: NewListener) {
+        if new.socket.is_closed() {
+            return;
+        }
+        let listener = Listener {
+            fd: Arc::new(new.fd),
+            socket: new.socket,
+            options: new.options,
+            endpoint: new.endpoint,
+            name: new.name,
+            closing: false,
+            resting: false,
+        };
+        listener.emit(Event::Listening {
+            fd: listener.fd.as_raw_fd(),
+        });
+        let fd = listener.fd.clone();
+        let slot = self.listeners.insert(listener);
+        self.driver.poll(token(slot, Op::Accept), &fd, Interest::Readable);
+        self.publish_load();
+    }
+
+    pub(super) fn publish_load(&self) {
+        self.shared
+            .load
+            .store(self.sessions.len() + self.listeners.len(), Ordering::Relaxed);
+    }
+
+    /// The poll has come back, ready or cancelled.
+    pub(super) fn listener_ready(&mut self, slot: u32) {
+        let Some(listener) = self.listeners.get_mut(slot) else {
+            return;
+        };
+        if listener.closing {
+            self.remove_listener(slot);
+            return;
+        }
+        let fd = listener.fd.clone();
+        for _ in 0..limits::ACCEPTS_PER_TURN {
+            match accept(&fd) {
+                Ok((connection, remote)) => self.accepted(slot, connection, remote),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if is_peers(&error) => {}
+                Err(error) => {
+                    self.rest_listener(slot, &error);
+                    return;
+                }
+            }
+        }
+        self.driver.poll(token(slot, Op::Accept), &fd, Interest::Readable);
+    }
+
+    /// Descriptors or memory are used up: polling on would only spin. The backlog keeps the peers meanwhile.
+    fn rest_listener(&mut self, slot: u32, error: &io::Error) {
+        let Some(listener) = self.listeners.get_mut(slot) else {
+            return;
+        };
+        listener.emit(Event::AcceptFailed {
+            errno: error.raw_os_error().unwrap_or(0),
+        });
+        listener.resting = true;
+        self.timers.add(
+            Instant::now() + Duration::from_millis(limits::ACCEPT_BACKOFF_MS),
+            Due::Listener(slot),
+        );
+    }
+
+    pub(super) fn listener_due(&mut self, slot: u32) {
+        let Some(listener) = self.listeners.get_mut(slot) else {
+            return;
+        };
+        if std::mem::take(&mut listener.resting) {
+            let fd = listener.fd.clone();
+            self.driver.poll(token(slot, Op::Accept), &fd, Interest::Readable);
+        }
+    }
+
+    fn accepted(&mut self, slot: u32, connection: Fd, remote: SocketAddr) {
+        let Some(listener) = self.listeners.get(slot) else {
+            return;
+        };
+        listener.emit(Event::Accepted {
+            fd: connection.as_raw_fd(),
+        });
+        if let Err(error) = apply_stream_options(&connection, &stream_options(&listener.options)) {
+            listener.emit(Event::AcceptFailed {
+                errno: error.raw_os_error().unwrap_or(0),
+            });
+            return;
+        }
+        let accepted = Accepted {
+            fd: Arc::new(connection),
+            socket: listener.socket.clone(),
+            options: listener.options.clone(),
+            endpoint: listener.endpoint,
+            local: listener.name.clone(),
+            remote,
+        };
+        match self.pool.choose(accepted.options.affinity) {
+            Ok(worker) if worker.index != self.shared.index => {
+                worker.push(Command::Adopt(Box::new(accepted)))
+            }
+            _ => self.adopt(accepted),
+        }
+    }
+
+    pub(super) fn adopt(&mut self, accepted: Accepted) {
+        if accepted.socket.is_closed() {
+            return;
+        }
+        let remote = last_endpoint(accepted.remote);
+        let fd = accepted.fd.clone();
+        let session = Session::accepted(accepted, remote, self.shared.clone());
+        let slot = self.add_session(session);
+        self.open_connection(slot, fd);
+        self.settle(slot);
+        self.bound_half_open();
+    }
+
+    /// Closes the oldest connections that have not shaken hands while there are too many.
+    fn bound_half_open(&mut self) {
+        while let Some((slot, serial)) = self.half_open.oldest_beyond_limit() {
+            if self
+                .sessions
+                .get(slot)
+                .is_some_and(|session| session.serial == serial && session.is_half_open())
+            {
+                self.refuse_half_open(slot);
+            }
+        }
+        let sessions = &self.sessions;
+        self.half_open.prune(|slot, serial| {
+            sessions
+                .get(slot)
+                .is_some_and(|session| session.serial == serial && session.is_half_open())
+        });
+    }
+
+    pub(super) fn close_listener(&mut self, slot: u32) {
+        let Some(listener) = self.listeners.get_mut(slot) else {
+            return;
+        };
+        if std::mem::replace(&mut listener.closing, true) {
+            return;
+        }
+        // Stops accepting at once, whatever the poll in flight still holds.
+        let _ = ringmq_io::shutdown_both(&listener.fd);
+        listener.emit(Event::Closed {
+            fd: listener.fd.as_raw_fd(),
+        });
+        if listener.resting {
+            self.remove_listener(slot);
+        } else {
+            self.driver.cancel(token(slot, Op::Accept));
+        }
+    }
+
+    fn remove_listener(&mut self, slot: u32) {
+        self.listeners.remove(slot);
+        self.publish_load();
+    }
+}
+
+/// Errors of `accept` that concern one peer and not the listener (accept(2)).
+fn is_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::TimedOut
+    ) || error.raw_os_error() == Some(libc::EPROTO)
+}

@@ -1,0 +1,411 @@
+//! The worker: one thread that moves bytes between rings and the kernel for many sessions.
+//!
+//! Its loop takes commands, starts sends, enters the kernel once, handles what completed, and looks at its timers. It
+//! blocks in one place only.
+
+mod connect;
+mod ending;
+mod half_open;
+mod listener;
+mod pool;
+mod reading;
+mod sending;
+mod session;
+mod slots;
+mod timers;
+mod watch;
+
+use std::{
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use ringmq_io::{Completion, Driver, DriverChoice, Waker};
+use ringmq_message::{Slab, wire::WireSlice};
+use ringmq_queue::{
+    mailbox::Mailbox,
+    sync::{AtomicUsize, Ordering},
+};
+
+use crate::{limits, link::Link, socket::SocketShared};
+
+pub(crate) use connect::{Dial, Resolved};
+pub(crate) use listener::NewListener;
+pub(crate) use pool::WorkerPool;
+pub(crate) use session::NewSession;
+
+use half_open::HalfOpen;
+use listener::{Accepted, Listener};
+use session::Session;
+use slots::Slots;
+use timers::Timers;
+use watch::Watch;
+
+/// What other threads ask of a worker.
+pub(crate) enum Command {
+    Listen(Box<NewListener>),
+    Connect(Box<NewSession>),
+    /// A connection that another worker accepted.
+    Adopt(Box<Accepted>),
+    /// The right to send has come to the worker.
+    Transmit(Arc<Link>),
+    /// The application gathers messages.
+    Watch(Arc<Link>),
+    /// The application has taken messages that the session waits for.
+    Credit(Arc<Link>),
+    /// The connection's protocol has something to send.
+    Control(Arc<Link>),
+    /// The application wants to read the connection itself.
+    Lend(Arc<Link>),
+    /// The application has given the right to read back.
+    Returned(Arc<Link>),
+    Subscription {
+        link: Arc<Link>,
+        subscribe: bool,
+        prefix: Box<[u8]>,
+        sequence: u64,
+    },
+    Resolved(Box<Resolved>),
+    /// The socket does not want this connection.
+    ClosePipe(Arc<Link>),
+    CloseEndpoint {
+        socket: Arc<SocketShared>,
+        endpoint: u64,
+        linger: Option<Duration>,
+        done: mpsc::Sender<()>,
+    },
+    CloseSocket {
+        socket: Arc<SocketShared>,
+        linger: Option<Duration>,
+    },
+    /// End when the last session has.
+    Stop,
+}
+
+/// What other threads see of a worker.
+pub(crate) struct WorkerShared {
+    mailbox: Mailbox<Command>,
+    waker: Waker,
+    /// Connections and listeners served, for choosing the least loaded.
+    load: AtomicUsize,
+    index: usize,
+}
+
+impl WorkerShared {
+    /// Asks for something and wakes the worker if it sleeps.
+    pub(crate) fn push(&self, command: Command) {
+        self.mailbox.push(command);
+        self.waker.wake();
+    }
+
+    fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+}
+
+/// What a token's lower bits say about the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    /// Readiness to read, or a receive: never both at a time.
+    Read = 0,
+    Send = 1,
+    Connect = 2,
+    Accept = 3,
+}
+
+fn token(slot: u32, op: Op) -> u64 {
+    u64::from(slot) << 2 | op as u64
+}
+
+struct Worker {
+    shared: Arc<WorkerShared>,
+    pool: Arc<WorkerPool>,
+    driver: Driver<WireSlice, Slab>,
+    sessions: Slots<Session>,
+    listeners: Slots<Listener>,
+    /// Sessions that hold the right to send and may have something to send.
+    sending: Vec<u32>,
+    watch: Watch,
+    timers: Timers,
+    half_open: HalfOpen,
+    commands: Vec<Command>,
+    completions: Vec<Completion<WireSlice, Slab>>,
+    stopping: bool,
+    serial: u64,
+    /// Rounds without work since the last work, and how many of them are worth spending before sleep.
+    idle_rounds: u32,
+    patience: u32,
+}
+
+impl Worker {
+    /// Runs a worker on the calling thread. The driver is made here because a ring belongs to the thread that made it.
+    fn run(index: usize, pool: Arc<WorkerPool>, started: &mpsc::Sender<std::io::Result<Arc<WorkerShared>>>) {
+        let driver = match Driver::new(DriverChoice::Auto) {
+            Ok(driver) => driver,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        if let Some(reason) = driver.why_epoll() {
+            pool.announce_epoll(reason);
+        }
+        pool.started_with(driver.kind());
+        let shared = Arc::new(WorkerShared {
+            mailbox: Mailbox::new(),
+            waker: driver.waker(),
+            load: AtomicUsize::new(0),
+            index,
+        });
+        if started.send(Ok(shared.clone())).is_err() {
+            return;
+        }
+        let mut worker = Self {
+            shared,
+            pool,
+            driver,
+            sessions: Slots::default(),
+            listeners: Slots::default(),
+            sending: Vec::new(),
+            watch: Watch::default(),
+            timers: Timers::default(),
+            half_open: HalfOpen::default(),
+            commands: Vec::new(),
+            completions: Vec::new(),
+            stopping: false,
+            serial: 0,
+            idle_rounds: 0,
+            patience: limits::WORKER_IDLE_ROUNDS,
+        };
+        while !worker.is_done() {
+            worker.turn();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.stopping && self.sessions.is_empty() && self.listeners.is_empty() && self.driver.in_flight() == 0
+    }
+
+    fn turn(&mut self) {
+        self.take_commands();
+        self.start_sends();
+        self.enter_kernel();
+        self.handle_completions();
+        self.fire_timers();
+        self.tick_watch();
+    }
+
+    fn take_commands(&mut self) {
+        if self.shared.mailbox.is_empty() {
+            return;
+        }
+        self.idle_rounds = 0;
+        let mut commands = std::mem::take(&mut self.commands);
+        self.shared.mailbox.drain(&mut commands);
+        for command in commands.drain(..) {
+            self.obey(command);
+        }
+        self.commands = commands;
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Transmit(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.list_for_sending(slot);
+                }
+            }
+            Command::Watch(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.watch(slot);
+                }
+            }
+            Command::Credit(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.resume_reading(slot);
+                }
+            }
+            Command::Control(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.refresh_deadline(slot);
+                    self.pump_control(slot);
+                    self.settle(slot);
+                }
+            }
+            Command::Lend(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.lend(slot);
+                }
+            }
+            Command::Returned(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.read_again(slot);
+                    self.settle(slot);
+                }
+            }
+            Command::Subscription {
+                link,
+                subscribe,
+                prefix,
+                sequence,
+            } => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.announce_subscription(slot, subscribe, &prefix, sequence);
+                }
+            }
+            Command::Listen(listener) => self.listen(*listener),
+            Command::Connect(session) => self.connect(*session),
+            Command::Adopt(accepted) => self.adopt(*accepted),
+            Command::Resolved(resolved) => self.resolved(*resolved),
+            Command::ClosePipe(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.retire(slot, Some(Duration::ZERO));
+                }
+            }
+            Command::CloseEndpoint {
+                socket,
+                endpoint,
+                linger,
+                done,
+            } => {
+                self.close_where(&socket, Some(endpoint), linger);
+                // Nobody waits any more if the socket's patience is over.
+                let _ = done.send(());
+            }
+            Command::CloseSocket { socket, linger } => self.close_where(&socket, None, linger),
+            Command::Stop => self.stopping = true,
+        }
+    }
+
+    /// Closes the listeners of a socket, of one endpoint or all, and retires its sessions.
+    fn close_where(&mut self, socket: &Arc<SocketShared>, endpoint: Option<u64>, linger: Option<Duration>) {
+        let concerns = |other: &Arc<SocketShared>, its: u64| {
+            Arc::ptr_eq(other, socket) && endpoint.is_none_or(|endpoint| endpoint == its)
+        };
+        for slot in self
+            .listeners
+            .find(|listener| concerns(&listener.socket, listener.endpoint))
+        {
+            self.close_listener(slot);
+        }
+        for slot in self
+            .sessions
+            .find(|session| concerns(&session.socket, session.endpoint))
+        {
+            self.retire(slot, linger);
+        }
+    }
+
+    /// The session that a link belongs to, if it still does.
+    fn slot_of(&self, link: &Arc<Link>) -> Option<u32> {
+        let slot = link.slot();
+        let session = self.sessions.get(slot)?;
+        Arc::ptr_eq(&session.link, link).then_some(slot)
+    }
+
+    /// The one place where the worker sleeps. With sends about to start it only looks; without work it first yields a
+    /// few rounds, because what comes next often comes from a thread that waits for this core.
+    fn enter_kernel(&mut self) {
+        let busy = !self.sending.is_empty() || self.idle_rounds < self.patience;
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            self.until_next()
+        };
+        if !busy {
+            self.driver.prepare_sleep();
+            if !self.shared.mailbox.is_empty() {
+                self.driver.cancel_sleep();
+                return;
+            }
+        }
+        let asleep_since = (!busy).then(Instant::now);
+        let waited = self.driver.wait(timeout, &mut self.completions);
+        if let Err(error) = waited {
+            self.pool.report_driver_error(&error);
+        }
+        match asleep_since {
+            Some(since) => self.learn(since.elapsed()),
+            None if self.completions.is_empty() => {
+                self.idle_rounds += 1;
+                std::thread::yield_now();
+            }
+            None => {}
+        }
+        if !self.completions.is_empty() {
+            self.idle_rounds = 0;
+        }
+    }
+
+    fn until_next(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let timer = self.timers.until_next(now);
+        let tick = self.watch.until_next(now);
+        [timer, tick].into_iter().flatten().min()
+    }
+
+    /// A long sleep means that yielding before the next one would be wasted.
+    fn learn(&mut self, slept: Duration) {
+        let short = slept < Duration::from_micros(limits::LONG_WAIT_US);
+        self.patience = if short { limits::WORKER_IDLE_ROUNDS } else { 0 };
+        self.idle_rounds = 0;
+    }
+
+    fn handle_completions(&mut self) {
+        let mut completions = std::mem::take(&mut self.completions);
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+    }
+
+    fn complete(&mut self, completion: Completion<WireSlice, Slab>) {
+        let token = completion.token();
+        let slot = (token >> 2) as u32;
+        if token & 3 == Op::Accept as u64 {
+            self.listener_ready(slot);
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.ops -= 1;
+        match completion {
+            Completion::Received {
+                buffer,
+                result,
+                more_likely,
+                ..
+            } => {
+                self.received(slot, buffer, result, more_likely);
+            }
+            Completion::Sent { batch, result, .. } => self.sent(slot, batch, result),
+            Completion::Ready { .. } if token & 3 == Op::Connect as u64 => self.connect_ready(slot),
+            Completion::Ready { .. } => self.read_ready(slot),
+            Completion::Cancelled { .. } => self.read_cancelled(slot),
+        }
+        self.settle(slot);
+    }
+
+    /// Numbers sessions, so that those in the same place are told apart.
+    fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    fn fire_timers(&mut self) {
+        if self.timers.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        while let Some(due) = self.timers.pop_due(now) {
+            match due {
+                timers::Due::Session(slot) => {
+                    self.session_due(slot, now);
+                    self.settle(slot);
+                }
+                timers::Due::Listener(slot) => self.listener_due(slot),
+            }
+        }
+    }
+}

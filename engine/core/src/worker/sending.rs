@@ -1,0 +1,125 @@
+//! The send side of sessions: one send in flight per connection; what is written meanwhile is the next batch.
+
+use std::io;
+
+use ringmq_message::wire::WireSlice;
+
+use super::{
+    Op, Worker,
+    session::{Cause, Phase, Sending},
+    token,
+};
+use crate::{limits, link::lock};
+
+impl Worker {
+    /// Moves the connection's protocol traffic to where it is sent from, unless earlier traffic still waits there: what
+    /// a peer provokes and does not read stays in the connection, which bounds it.
+    pub(super) fn pump_control(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        {
+            let mut side = lock(&session.link.receive.side);
+            let Some(connection) = &mut side.connection else {
+                return;
+            };
+            let bytes = connection.transmit();
+            if bytes.is_empty() || session.link.transmit.has_control() {
+                return;
+            }
+            session.link.transmit.push_control(bytes);
+            let count = bytes.len();
+            connection.transmitted(count);
+        }
+        self.list_for_sending(slot);
+    }
+
+    /// The session holds the right to send and may have something to send.
+    pub(super) fn list_for_sending(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.idle_looks = 0;
+        if session.sending == Sending::Nothing {
+            session.sending = Sending::Listed;
+            self.sending.push(slot);
+        }
+    }
+
+    /// Starts a send for each listed session that has something to send.
+    pub(super) fn start_sends(&mut self) {
+        let mut place = 0;
+        while place < self.sending.len() {
+            let slot = self.sending[place];
+            if self.keep_listed(slot) {
+                place += 1;
+            } else {
+                self.sending.swap_remove(place);
+            }
+        }
+    }
+
+    /// False when the session leaves the list.
+    fn keep_listed(&mut self, slot: u32) -> bool {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return false;
+        };
+        if session.sending != Sending::Listed {
+            return false;
+        }
+        if !matches!(session.phase, Phase::Handshaking | Phase::Established) {
+            // Without a connection the right stays with the worker; connecting lists the session again.
+            session.sending = Sending::Nothing;
+            return false;
+        }
+        if let Some((fd, batch, room)) = session.link.transmit.begin() {
+            session.sending = Sending::InFlight;
+            session.ops += 1;
+            self.driver.send(token(slot, Op::Send), &fd, batch);
+            if room {
+                session.link.notify_writable();
+            }
+            return false;
+        }
+        if session.link.transmit.return_to_gathering() {
+            session.sending = Sending::Nothing;
+            self.watch(slot);
+            return false;
+        }
+        session.idle_looks += 1;
+        if session.idle_looks < limits::IDLE_LOOKS_MAX {
+            return true;
+        }
+        if session.phase == Phase::Handshaking || session.link.transmit.let_go() {
+            session.sending = Sending::Nothing;
+            return false;
+        }
+        session.idle_looks = 0;
+        true
+    }
+
+    pub(super) fn sent(&mut self, slot: u32, batch: Vec<WireSlice>, result: io::Result<usize>) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let taken = *result.as_ref().unwrap_or(&0);
+        session.link.transmit.finish(batch, taken);
+        session.sending = Sending::Nothing;
+        if !session.is_open() {
+            return;
+        }
+        if let Err(error) = result {
+            self.end(slot, Cause::Io(error));
+            return;
+        }
+        let retired = session.retiring.is_some();
+        self.list_for_sending(slot);
+        self.pump_control(slot);
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
+        if retired && session.phase == Phase::Established && session.link.transmit.is_drained() {
+            self.finish(slot);
+        }
+    }
+}

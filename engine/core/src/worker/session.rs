@@ -1,0 +1,436 @@
+//! A session: one endpoint's connection, over its reconnects.
+//!
+//! ```text
+//!  connect ─▶ Resolving ─▶ Connecting ─▶ Handshaking ─▶ Established ─▶ Finishing ─┐
+//!                 ▲            │   accept ──▲  │              │                   │
+//!                 │            └───────┬───────┴──────┬───────┘                   │
+//!              Pausing ◀── reconnect ──┤           Ending ◀───────────────────────┘
+//!                                      └──────────────┤
+//!                                                 Delivering ─▶ gone
+//! ```
+//!
+//! `Finishing` has sent everything and waits for the peer's end of stream; `Ending` waits for operations in flight;
+//! `Delivering` keeps received messages until the application has room for them.
+
+use std::{
+    os::fd::AsRawFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ringmq_io::Fd;
+use ringmq_zmtp::{Config, Connection, Failure, Heartbeat};
+
+use super::{Worker, connect::Dial, listener::Accepted};
+use crate::{
+    limits,
+    link::{Link, lock},
+    monitor::{Event, EventRecord, Side},
+    options::Options,
+    pipe::{self, Peer, Pipe},
+    socket::{SocketCommand, SocketShared},
+    worker::WorkerShared,
+};
+
+/// A connecting session on its way to its worker.
+pub(crate) struct NewSession {
+    pub(crate) socket: Arc<SocketShared>,
+    pub(crate) options: Arc<Options>,
+    pub(crate) endpoint: u64,
+    pub(crate) link: Arc<Link>,
+    /// The pipe, if the socket shall get it only with an established connection.
+    pub(crate) pipe: Option<Box<Pipe>>,
+    pub(crate) dial: Dial,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Resolving,
+    Connecting,
+    Handshaking,
+    Established,
+    Pausing,
+    Finishing,
+    Ending,
+    Delivering,
+}
+
+/// What the read side is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    Nothing,
+    /// A poll or a receive is in flight.
+    Waiting,
+    /// The application's queue is full.
+    Stalled,
+    /// The application reads the connection itself.
+    Lent,
+}
+
+/// What the send side is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// The right is free, or there is no connection.
+    Nothing,
+    /// In the worker's list.
+    Listed,
+    InFlight,
+}
+
+pub(super) struct Session {
+    /// Tells sessions in the same place apart.
+    pub(super) serial: u64,
+    pub(super) socket: Arc<SocketShared>,
+    pub(super) options: Arc<Options>,
+    pub(super) endpoint: u64,
+    pub(super) link: Arc<Link>,
+    /// Goes to the socket when the connection is established.
+    pub(super) pipe: Option<Box<Pipe>>,
+    /// The socket gets a pipe per connection, not one for all of them.
+    pub(super) pipe_per_connection: bool,
+    pub(super) dial: Option<Dial>,
+    pub(super) phase: Phase,
+    pub(super) fd: Option<Arc<Fd>>,
+    /// Operations in flight.
+    pub(super) ops: u8,
+    pub(super) reading: Reading,
+    /// The application asked for the right to read.
+    pub(super) lend_wanted: bool,
+    /// The application's visits when the worker last looked.
+    pub(super) visits_seen: u64,
+    pub(super) attendance_deadline: Option<Instant>,
+    /// The worker watches what the application gathers.
+    pub(super) watched: bool,
+    pub(super) sending: Sending,
+    /// Looks at the ring that found nothing, since the last that found something.
+    pub(super) idle_looks: u32,
+    /// The owner has closed; the time until which unsent messages are kept, if there is a limit.
+    pub(super) retiring: Option<Option<Instant>>,
+    /// No reconnect after the present connection.
+    pub(super) last_connection: bool,
+    pub(super) phase_deadline: Option<Instant>,
+    pub(super) wire_deadline: Option<Instant>,
+    /// The deadline that the timers hold for this session.
+    pub(super) timer: Option<Instant>,
+    /// The last change of the subscriptions that the connection's announcement contained.
+    announced: u64,
+    pub(super) local: String,
+    pub(super) remote: String,
+    peer_identity: Vec<u8>,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Cause {
+    PeerClosed,
+    Io(std::io::Error),
+    Protocol(Failure),
+    /// It had to make room for others.
+    Crowded,
+    Local,
+}
+
+impl Session {
+    fn new(link: Arc<Link>, socket: Arc<SocketShared>, options: Arc<Options>, endpoint: u64) -> Self {
+        Self {
+            serial: 0,
+            socket,
+            options,
+            endpoint,
+            link,
+            pipe: None,
+            pipe_per_connection: false,
+            dial: None,
+            phase: Phase::Handshaking,
+            fd: None,
+            ops: 0,
+            reading: Reading::Nothing,
+            lend_wanted: false,
+            visits_seen: 0,
+            attendance_deadline: None,
+            watched: false,
+            sending: Sending::Nothing,
+            idle_looks: 0,
+            retiring: None,
+            last_connection: false,
+            phase_deadline: None,
+            wire_deadline: None,
+            timer: None,
+            announced: 0,
+            local: String::new(),
+            remote: String::new(),
+            peer_identity: Vec::new(),
+        }
+    }
+
+    pub(super) fn accepted(accepted: Accepted, remote: String, worker: Arc<WorkerShared>) -> Self {
+        let Accepted {
+            socket,
+            options,
+            endpoint,
+            local,
+            ..
+        } = accepted;
+        let (link, pipe) = pipe::pair(&worker, &socket, &options, endpoint);
+        let mut session = Self::new(link, socket, options, endpoint);
+        session.pipe = Some(Box::new(pipe));
+        session.pipe_per_connection = true;
+        session.local = local;
+        session.remote = remote;
+        session
+    }
+
+    pub(super) fn connecting(new: NewSession) -> Self {
+        let NewSession {
+            socket,
+            options,
+            endpoint,
+            link,
+            pipe,
+            dial,
+        } = new;
+        let mut session = Self::new(link, socket, options, endpoint);
+        session.pipe_per_connection = pipe.is_some();
+        session.pipe = pipe;
+        session.remote = dial.text.clone();
+        session.dial = Some(dial);
+        session.phase = Phase::Resolving;
+        session
+    }
+
+    pub(super) fn is_half_open(&self) -> bool {
+        self.dial.is_none() && self.phase == Phase::Handshaking
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Handshaking | Phase::Established)
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        self.socket.emit(EventRecord {
+            event,
+            side: if self.dial.is_some() {
+                Side::Connect
+            } else {
+                Side::Bind
+            },
+            local: self.local.clone(),
+            remote: self.remote.clone(),
+            peer: (!self.peer_identity.is_empty()).then(|| self.peer_identity.as_slice().into()),
+        });
+    }
+
+    pub(super) fn raw_fd(&self) -> i32 {
+        self.fd.as_ref().map_or(-1, |fd| fd.as_raw_fd())
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let linger = self.retiring.flatten();
+        let deadlines = [
+            self.phase_deadline,
+            self.wire_deadline,
+            self.attendance_deadline,
+            linger,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+}
+
+/// What the protocol core needs to know of the options.
+fn wire_config(session: &Session) -> Config {
+    let options = &session.options;
+    let mut config = Config::new(session.socket.socket_type);
+    config.identity = options.routing_id.clone();
+    let properties = options.metadata.iter();
+    config.properties = properties
+        .map(|(name, value)| (name.clone().into_bytes(), value.clone()))
+        .collect();
+    config.frame_size_max = options.max_message_size;
+    // The limit of libzmq is per frame; memory is bounded by what has arrived, and parts are bounded below.
+    config.message_size_max = u64::MAX;
+    config.message_parts_max = limits::PARTS_MAX as u32;
+    config.slab_len = limits::SLAB_LEN;
+    config.handshake_timeout = options.handshake_interval;
+    config.heartbeat = Heartbeat {
+        interval: options.heartbeat_interval,
+        timeout: options.effective_heartbeat_timeout(),
+        ttl: options.heartbeat_ttl,
+    };
+    config
+}
+
+impl Worker {
+    pub(super) fn add_session(&mut self, mut session: Session) -> u32 {
+        session.serial = self.next_serial();
+        let half_open = session.is_half_open();
+        let serial = session.serial;
+        let link = session.link.clone();
+        let slot = self.sessions.insert(session);
+        link.set_slot(slot);
+        if half_open {
+            self.half_open.add(slot, serial);
+        }
+        self.publish_load();
+        slot
+    }
+
+    /// A connection is there: the greeting goes out, and what comes is read.
+    pub(super) fn open_connection(&mut self, slot: u32, fd: Arc<Fd>) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let now = Instant::now();
+        let connection = Connection::new(wire_config(session), now);
+        session.phase = Phase::Handshaking;
+        session.phase_deadline = None;
+        session.wire_deadline = connection.deadline();
+        session.fd = Some(fd.clone());
+        session.link.transmit.connected(fd);
+        lock(&session.link.receive.side).connected(connection);
+        self.pump_control(slot);
+        self.poll_readable(slot);
+    }
+
+    /// The peer's handshake is complete.
+    pub(super) fn handshaken(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if session.is_half_open() {
+            self.half_open.done();
+        }
+        session.phase = Phase::Established;
+        let peer = {
+            let mut side = lock(&session.link.receive.side);
+            let Some(connection) = &mut side.connection else {
+                return;
+            };
+            // Our READY goes before the first message.
+            session.link.transmit.push_control(connection.transmit());
+            let count = connection.transmit().len();
+            connection.transmitted(count);
+            if session.socket.traits.subscribes {
+                let board = lock(&session.socket.subscriptions);
+                for prefix in board.set.iter() {
+                    connection.queue_subscribe(&prefix);
+                }
+                session.announced = board.sequence;
+            }
+            connection.peer().map(|peer| Peer {
+                identity: peer.identity.clone(),
+            })
+        };
+        let peer = peer.unwrap_or_default();
+        session.peer_identity = peer.identity.clone();
+        session.link.transmit.established();
+        if let Some(dial) = &mut session.dial {
+            dial.succeeded();
+        }
+        session.emit(Event::Handshaken);
+        match session.pipe.take() {
+            Some(mut pipe) => {
+                if pipe.peer.identity.is_empty() {
+                    pipe.peer = peer;
+                }
+                session.socket.push(SocketCommand::Attach(pipe));
+            }
+            None => session.link.notify(|key| SocketCommand::Up(key, Box::new(peer))),
+        }
+        let orphaned = session.socket.is_closed() && session.retiring.is_none();
+        self.pump_control(slot);
+        self.list_for_sending(slot);
+        if orphaned {
+            // The socket closed before it could see the pipe, so nobody will ever write to it.
+            self.retire(slot, Some(Duration::ZERO));
+        }
+    }
+
+    /// A subscription changed while the connection was up; before that, the announcement will contain it.
+    pub(super) fn announce_subscription(&mut self, slot: u32, subscribe: bool, prefix: &[u8], sequence: u64) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if session.phase != Phase::Established || sequence <= session.announced {
+            return;
+        }
+        if let Some(connection) = &mut lock(&session.link.receive.side).connection {
+            if subscribe {
+                connection.queue_subscribe(prefix);
+            } else {
+                connection.queue_cancel(prefix);
+            }
+        }
+        self.pump_control(slot);
+    }
+
+    /// A deadline has passed, or a timer that was overtaken has fired.
+    pub(super) fn session_due(&mut self, slot: u32, now: Instant) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.timer = None;
+        let passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if passed(session.retiring.flatten()) {
+            session.retiring = Some(None);
+            session.last_connection = true;
+            if session.phase != Phase::Ending {
+                self.end(slot, Cause::Local);
+            }
+            return;
+        }
+        if passed(session.phase_deadline) {
+            session.phase_deadline = None;
+            match session.phase {
+                Phase::Connecting => self.connect_timed_out(slot),
+                Phase::Pausing => self.dial(slot),
+                Phase::Finishing => self.end(slot, Cause::Local),
+                _ => {}
+            }
+            return;
+        }
+        if passed(session.attendance_deadline) {
+            self.check_attendance(slot, now);
+        }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if passed(session.wire_deadline) {
+            self.wire_due(slot, now);
+        }
+    }
+
+    /// The application has read the connection, which may have brought a deadline forward.
+    pub(super) fn refresh_deadline(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let side = lock(&session.link.receive.side);
+        session.wire_deadline = side
+            .connection
+            .as_ref()
+            .and_then(|connection| connection.deadline());
+    }
+
+    fn wire_due(&mut self, slot: u32, now: Instant) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let outcome = {
+            let mut side = lock(&session.link.receive.side);
+            let Some(connection) = &mut side.connection else {
+                return;
+            };
+            if session.reading == Reading::Stalled {
+                // The peer's signs of life lie unread in the kernel because of us.
+                connection.on_traffic(now);
+            }
+            let outcome = connection.on_deadline(now);
+            session.wire_deadline = connection.deadline();
+            outcome
+        };
+        match outcome {
+            Ok(()) => self.pump_control(slot),
+            Err(failure) => self.end(slot, Cause::Protocol(failure)),
+        }
+    }
+}
