@@ -1,0 +1,137 @@
+//! RingMQ: ZeroMQ's sockets, wire protocol and semantics on an engine of single-producer single-consumer rings.
+//!
+//! A [`Context`] owns worker threads, a [`Socket`] of one of the types below sends and receives [`Message`]s. The peer
+//! at the other end of a wire may be RingMQ or libzmq (ZMTP 3.0 and 3.1).
+//!
+//! | type | talks to | sends | receives |
+//! |---|---|---|---|
+//! | [`Push`] | [`Pull`] | to one peer after the other | – |
+//! | [`Pull`] | [`Push`] | – | from all, in turn |
+//! | [`Pub`], [`XPub`] | [`Sub`], [`XSub`] | to all who subscribed | XPub: subscriptions |
+//! | [`Sub`], [`XSub`] | [`Pub`], [`XPub`] | XSub: subscriptions | what it subscribed to |
+//! | [`Req`] | [`Rep`], [`Router`] | a request, then waits | its reply |
+//! | [`Rep`] | [`Req`], [`Dealer`] | the reply | a request |
+//! | [`Dealer`] | [`Rep`], [`Dealer`], [`Router`] | to one peer after the other | from all, in turn |
+//! | [`Router`] | [`Req`], [`Dealer`], [`Router`] | to the peer that the first part names | with the sender's name in front |
+//! | [`Pair`] | [`Pair`] | to its one peer | from its one peer |
+//!
+//! ```
+//! use ringmq::{Context, Pull, Push};
+//!
+//! # fn main() -> Result<(), ringmq::Error> {
+//! let context = Context::new();
+//! let pull = Pull::new(&context)?;
+//! pull.bind("tcp://127.0.0.1:*")?;
+//! let push = Push::new(&context)?;
+//! push.connect(&pull.last_endpoint())?;
+//! push.send("hello")?;
+//! assert_eq!(&*pull.recv()?, b"hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Threads
+//!
+//! A socket may be moved to another thread and used there, but not by two threads at once: it is `Send` and not `Sync`,
+//! and the compiler sees to it. Contexts and messages may be shared freely.
+//!
+//! # Endpoints
+//!
+//! | endpoint | bind | connect |
+//! |---|---|---|
+//! | `tcp://127.0.0.1:5555`, `tcp://[::1]:5555` | that address | that address |
+//! | `tcp://*:5555` | all interfaces | – |
+//! | `tcp://eth0:5555` | the address of that interface | – |
+//! | `tcp://127.0.0.1:*` | a port that the system chooses; [`Socket::last_endpoint`] tells which | – |
+//! | `tcp://server:5555` | the address of that name | the addresses of that name, one after the other |
+//! | `tcp://192.168.1.1:0;server:5555` | – | from that source address |
+//! | `inproc://any text` | that name, in this context | the socket that has the name, or will have it |
+//!
+//! IPv6 takes part when [`Socket::set_ipv6`] says so.
+//!
+//! # Queues
+//!
+//! Every connection has a queue in either direction, each with a high-water mark that counts whole messages:
+//! [`send_hwm`](Socket::set_send_hwm) and [`receive_hwm`](Socket::set_receive_hwm), 1000 by default. A full queue makes
+//! [`Push`], [`Req`] and [`Dealer`] choose another peer, and wait when there is none; it makes [`Pair`] wait; [`Pub`],
+//! [`XPub`], [`XSub`], [`Rep`], and [`Router`] unless [mandatory](Socket::set_router_mandatory), drop the message for that
+//! peer. Over `inproc://` the mark is the sum of the sender's and the receiver's.
+//!
+//! A message that was sent is queued, which does not mean that the peer has it: when a connection breaks, messages may be
+//! lost. They never arrive cut or twice, and those of one connection arrive in order.
+//!
+//! # Blocking
+//!
+//! Plain calls wait, for as long as the socket's timeouts say (by default for ever); calls that begin with `try_` never
+//! wait; calls that end with `_within` wait for as long as they are told. A signal does not end a wait. Binding, connecting
+//! and closing never wait for a peer. Dropping the last handle of a context waits until messages of closed sockets are
+//! sent, at most for as long as their [linger](Socket::set_linger) says.
+//!
+//! # Errors
+//!
+//! [`Error`] is about the caller or the system. What a peer does wrong ends its connection and is told by the socket's
+//! [monitor](Socket::monitor). Sends that fail give the message back ([`SendError`]).
+//!
+//! # The I/O driver
+//!
+//! Workers use io_uring, or epoll where io_uring is refused; the environment variable `RINGMQ_IO` (`auto`, `uring` or
+//! `epoll`) says otherwise. [`Context::io_driver`] tells which it is.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod context;
+pub mod kind;
+pub mod monitor;
+mod options;
+mod payload;
+mod poller;
+mod socket;
+
+pub use context::{Context, ContextBuilder, IoDriver, Pinning};
+pub use payload::Payload;
+pub use poller::{Interest, PollEvent, Poller};
+pub use ringmq_core::options::{ReconnectStop, XpubVerbosity};
+pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};
+pub use ringmq_message::{Buffer, Message, Multipart};
+pub use socket::{SendError, SendMultipartError, Socket};
+
+macro_rules! sockets {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        $($(#[$doc])* pub type $name = Socket<kind::$name>;)*
+    };
+}
+
+sockets! {
+    /// Sends each message to one of its peers, in turn, as far as they have room, and waits while none has (RFC 30).
+    Push;
+    /// Receives from all its peers, in turn (RFC 30).
+    Pull;
+    /// Sends each message to every peer with a matching subscription; a peer that is too slow misses messages (RFC 29).
+    Pub;
+    /// Receives the messages whose first part begins with a prefix that it has subscribed to (RFC 29).
+    Sub;
+    /// A [`Pub`] that receives the subscriptions of its peers as messages: a byte 1 (or 0 for a cancellation), then the
+    /// prefix (RFC 29).
+    XPub;
+    /// A [`Sub`] that may also subscribe by sending such messages, and does not filter (RFC 29). Any other message that it
+    /// sends goes to all its publishers.
+    XSub;
+    /// Sends a request, then receives its reply, and so on (RFC 28). Calls out of turn answer [`Error::State`], unless
+    /// [relaxed](Socket::set_req_relaxed).
+    Req;
+    /// Receives a request, then sends its reply, and so on (RFC 28). Calls out of turn answer [`Error::State`]. A reply
+    /// whose asker is gone, or has no room, is dropped.
+    Rep;
+    /// Sends to its peers in turn and receives from all of them (RFC 28).
+    Dealer;
+    /// Receives messages with the sender's routing id in front, and sends to the peer that the first part names (RFC 28).
+    /// Messages to nobody, or to a peer without room, are dropped unless [mandatory](Socket::set_router_mandatory).
+    Router;
+    /// Talks to exactly one peer at a time (RFC 31); further ones are disconnected.
+    Pair;
+}
+
+/// The README's example is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,211 @@
+//! Options as typed methods. What they mean is libzmq's, under libzmq's names where these read well.
+
+use std::time::Duration;
+
+use ringmq_core::{
+    Error,
+    options::{ReconnectStop, XpubVerbosity, number},
+};
+
+use crate::{
+    Socket,
+    kind::{HasRoutingId, Kind, Matches, Publishes, Receives, Req, Router, Sends, XPub},
+};
+
+/// A pair of methods per option that is a plain field.
+macro_rules! options {
+    ($($(#[$doc:meta])* $get:ident, $set:ident: $type:ty;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $set(&self, $get: $type) {
+                self.core().set_options(|options| options.$get = $get);
+            }
+
+            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") has set, or the default.")]
+            pub fn $get(&self) -> $type {
+                self.core().options().$get.clone()
+            }
+        )*
+    };
+}
+
+/// Options of every socket. Those that say *live* take effect at once, the others at the next bind or connect.
+impl<K: Kind> Socket<K> {
+    options! {
+        /// How long messages of a closed socket go on being sent (live): `None` is for ever, zero drops them. The default
+        /// is what the context was made with, 30 s unless said otherwise, and zero for types that subscribe.
+        linger, set_linger: Option<Duration>;
+        /// The shortest pause before an attempt to connect again, to which a random part of up to as much is added; zero is
+        /// 10 ms, `None` never tries again. The default is 100 ms.
+        reconnect_interval, set_reconnect_interval: Option<Duration>;
+        /// Up to which the pauses may grow while attempts fail, each drawn at random from a range that doubles; `None`, the
+        /// default, does not let them grow.
+        reconnect_interval_max, set_reconnect_interval_max: Option<Duration>;
+        /// Which failures end an endpoint for good, beside a peer that breaks the protocol. The default is none.
+        reconnect_stop, set_reconnect_stop: ReconnectStop;
+        /// Connections that the kernel completes ahead of us. The default is 100.
+        backlog, set_backlog: u32;
+        /// The largest message part in bytes that a peer may send over a wire; a larger one ends its connection. `None`,
+        /// the default, sets no limit; memory is used only for what has arrived.
+        max_message_size, set_max_message_size: Option<u64>;
+        /// Whether to queue messages only for established connections, and to drop them when the connection ends. The
+        /// default is no: a connecting socket queues at once and keeps its queue over reconnects.
+        immediate, set_immediate: bool;
+        /// How long the handshake of a connection may take in total; `None` is for ever. The default is 30 s.
+        handshake_interval, set_handshake_interval: Option<Duration>;
+        /// How often a peer is sent a PING; `None`, the default, sends none.
+        heartbeat_interval, set_heartbeat_interval: Option<Duration>;
+        /// How long a peer may stay silent after a PING before its connection ends; `None`, the default, is the heartbeat
+        /// interval, and zero is for ever.
+        heartbeat_timeout, set_heartbeat_timeout: Option<Duration>;
+        /// How long the peer shall wait for our next sign of life before it gives up; in steps of 100 ms, at most
+        /// 6553 s. Zero, the default, leaves that to the peer.
+        heartbeat_ttl, set_heartbeat_ttl: Duration;
+        /// How long an attempt to connect may take; `None`, the default, leaves that to the kernel.
+        connect_timeout, set_connect_timeout: Option<Duration>;
+        /// Whether names and wildcards include IPv6. The default is what the context was made with.
+        ipv6, set_ipv6: bool;
+        /// Bitmap of the workers that may serve the next endpoints, bit 0 for the first; 0, the default, leaves the choice to
+        /// the context.
+        affinity, set_affinity: u64;
+        /// SO_SNDBUF in bytes; `None`, the default, leaves it to the kernel, which adapts it.
+        send_buffer, set_send_buffer: Option<u32>;
+        /// SO_RCVBUF in bytes; `None`, the default, leaves it to the kernel, which adapts it.
+        receive_buffer, set_receive_buffer: Option<u32>;
+        /// SO_KEEPALIVE; `None`, the default, leaves it to the kernel.
+        tcp_keepalive, set_tcp_keepalive: Option<bool>;
+        /// TCP_KEEPCNT; `None`, the default, leaves it to the kernel.
+        tcp_keepalive_count, set_tcp_keepalive_count: Option<u32>;
+        /// TCP_KEEPIDLE in whole seconds; `None`, the default, leaves it to the kernel.
+        tcp_keepalive_idle, set_tcp_keepalive_idle: Option<Duration>;
+        /// TCP_KEEPINTVL in whole seconds; `None`, the default, leaves it to the kernel.
+        tcp_keepalive_interval, set_tcp_keepalive_interval: Option<Duration>;
+        /// TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged; `None`, the default, leaves it to the kernel.
+        tcp_max_retransmit, set_tcp_max_retransmit: Option<Duration>;
+        /// IP_TOS and IPV6_TCLASS. The default is 0.
+        tos, set_tos: u32;
+        /// SO_PRIORITY. The default is 0.
+        priority, set_priority: u32;
+        /// SO_BUSY_POLL in microseconds; 0, the default, is off.
+        busy_poll_us, set_busy_poll_us: u32;
+        /// SO_BINDTODEVICE; `None`, the default, uses any interface.
+        bind_to_device, set_bind_to_device: Option<String>;
+    }
+
+    /// Announces a property to every peer of the next endpoints in the handshake; its name begins with `X-`. Several add
+    /// up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] when the name does not begin with `X-`, or is that alone.
+    pub fn add_metadata(&self, name: &str, value: &str) -> Result<(), Error> {
+        self.core()
+            .set_raw_option(number::METADATA, format!("{name}:{value}").as_bytes())
+    }
+}
+
+/// Options of sockets that send.
+impl<K: Sends> Socket<K> {
+    options! {
+        /// Messages that may wait to be sent to one peer (live), counted as wholes; 0 sets no limit. The default is
+        /// 1000. What the kernel holds and the one batch of at most 256 KiB on its way there do not count.
+        send_hwm, set_send_hwm: u32;
+        /// How long a send waits (live); `None`, the default, is for ever, and zero does not wait.
+        send_timeout, set_send_timeout: Option<Duration>;
+    }
+}
+
+/// Options of sockets that receive.
+impl<K: Receives> Socket<K> {
+    options! {
+        /// Messages of one peer that may wait to be received (live), counted as wholes; 0 sets no limit. The default is
+        /// 1000. What was received in one go may exceed it, by at most 64 KiB.
+        receive_hwm, set_receive_hwm: u32;
+        /// How long a receive waits (live); `None`, the default, is for ever, and zero does not wait.
+        receive_timeout, set_receive_timeout: Option<Duration>;
+    }
+}
+
+/// Options of sockets that a [`Router`](crate::Router) can name.
+impl<K: HasRoutingId> Socket<K> {
+    /// The routing id that peers of type ROUTER know this socket by, from the next bind or connect on: 1 to 255 bytes. One
+    /// that begins with a zero byte is refused by peers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for any other length.
+    pub fn set_routing_id(&self, id: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core().set_raw_option(number::ROUTING_ID, id.as_ref())
+    }
+
+    /// The routing id that is announced; empty announces none.
+    pub fn routing_id(&self) -> Vec<u8> {
+        self.core().options().routing_id.clone()
+    }
+
+    options! {
+        /// Whether to send an empty message on every new connection (live), by which a peer ROUTER learns of it. The
+        /// default is no.
+        probe_router, set_probe_router: bool;
+    }
+}
+
+/// Options of a REQ.
+impl Socket<Req> {
+    options! {
+        /// Whether to number requests and to accept only the reply to the last one (live). The default is no.
+        req_correlate, set_req_correlate: bool;
+        /// Whether the next request may be sent before the reply to the last one (live), for when that is lost; to be
+        /// used together with [correlation](Self::set_req_correlate). The default is no.
+        req_relaxed, set_req_relaxed: bool;
+    }
+}
+
+/// Options of a ROUTER.
+impl Socket<Router> {
+    options! {
+        /// Whether a message to a peer that is not there is [`Error::HostUnreachable`], and one to a peer without room waits
+        /// (live). The default is no: either is dropped.
+        router_mandatory, set_router_mandatory: bool;
+        /// Whether a new peer takes over a routing id that is in use (live), and the old one is disconnected. The
+        /// default is no: the new one is refused, which it sees as a disconnect.
+        router_handover, set_router_handover: bool;
+    }
+
+    /// The name by which the peer of the next connect, and of that only, is known here: 1 to 255 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for any other length.
+    pub fn set_connect_routing_id(&self, id: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core()
+            .set_raw_option(number::CONNECT_ROUTING_ID, id.as_ref())
+    }
+}
+
+/// Options of sockets that publish.
+impl<K: Publishes> Socket<K> {
+    options! {
+        /// Whether a message waits, as long as the send timeout says, until all its receivers have room (live), instead of
+        /// missing those that have none. The default is no.
+        xpub_nodrop, set_xpub_nodrop: bool;
+    }
+}
+
+/// Options of sockets that match subscriptions.
+impl<K: Matches> Socket<K> {
+    options! {
+        /// Whether messages go to those whose subscriptions do not match (live); to be set on both sides. The default
+        /// is no.
+        invert_matching, set_invert_matching: bool;
+    }
+}
+
+/// Options of an XPUB.
+impl Socket<XPub> {
+    options! {
+        /// Which subscriptions are received as messages (live): changes of the whole set, which is the default, every
+        /// subscription, or every subscription and cancellation.
+        xpub_verbosity, set_xpub_verbosity: XpubVerbosity;
+    }
+}

@@ -1,0 +1,150 @@
+//! Waiting for several sockets and descriptors at once.
+
+use std::{
+    cell::{RefCell, RefMut},
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+use ringmq_core::{Error, Events, PollItem, Source, Wait, poll};
+
+use crate::{Socket, kind::Kind};
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// A receive would not wait.
+    Readable,
+    /// A send would not wait.
+    Writable,
+    /// Either.
+    Both,
+}
+
+impl Interest {
+    fn events(self) -> Events {
+        Events {
+            readable: self != Interest::Writable,
+            writable: self != Interest::Readable,
+        }
+    }
+}
+
+/// An item that is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollEvent {
+    /// The number that adding the item returned.
+    pub item: usize,
+    /// A receive would not wait.
+    pub readable: bool,
+    /// A send would not wait.
+    pub writable: bool,
+}
+
+/// Waits for several sockets and descriptors at once. Sockets may be used as usual between the waits. What is ready is
+/// reported by every wait until it is dealt with.
+///
+/// ```
+/// use ringmq::{Context, Interest, Poller, Pull, Push};
+///
+/// # fn main() -> Result<(), ringmq::Error> {
+/// let context = Context::new();
+/// let (left, right) = (Pull::new(&context)?, Pull::new(&context)?);
+/// left.bind("tcp://127.0.0.1:*")?;
+/// right.bind("tcp://127.0.0.1:*")?;
+/// let push = Push::new(&context)?;
+/// push.connect(&right.last_endpoint())?;
+/// push.send("to the right")?;
+///
+/// let mut poller = Poller::new();
+/// let _left = poller.add(&left, Interest::Readable);
+/// let to_the_right = poller.add(&right, Interest::Readable);
+/// let ready = poller.wait(None)?;
+/// assert_eq!(ready.len(), 1);
+/// assert_eq!(ready[0].item, to_the_right);
+/// assert_eq!(&*right.try_recv()?, b"to the right");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct Poller<'a> {
+    items: Vec<(Watched<'a>, Events)>,
+}
+
+enum Watched<'a> {
+    Socket(&'a RefCell<ringmq_core::Socket>),
+    Fd(BorrowedFd<'a>),
+}
+
+impl<'a> Poller<'a> {
+    /// A poller without items.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a socket; returns the item's number, which counts from 0. A socket that was added before is waited for
+    /// with the interest of both.
+    pub fn add<K: Kind>(&mut self, socket: &'a Socket<K>, interest: Interest) -> usize {
+        let core = &socket.core;
+        let same =
+            |watched: &Watched<'_>| matches!(watched, Watched::Socket(other) if std::ptr::eq(*other, core));
+        if let Some(item) = self.items.iter().position(|(watched, _)| same(watched)) {
+            let wanted = &mut self.items[item].1;
+            wanted.readable |= interest.events().readable;
+            wanted.writable |= interest.events().writable;
+            return item;
+        }
+        self.items.push((Watched::Socket(core), interest.events()));
+        self.items.len() - 1
+    }
+
+    /// Adds any descriptor that poll(2) takes; returns the item's number. A descriptor that is broken or hung up counts as
+    /// ready for what was asked, so that the next call on it shows the error.
+    pub fn add_fd(&mut self, fd: &'a impl AsFd, interest: Interest) -> usize {
+        self.items.push((Watched::Fd(fd.as_fd()), interest.events()));
+        self.items.len() - 1
+    }
+
+    /// Waits until an item is ready, at most for `timeout` (`None` is for ever, zero only looks), and returns those that
+    /// are, in the order in which they were added: none when the time is up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Terminated`] when the context of a socket was, [`Error::Io`], for example when the process has no descriptor
+    /// left.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<PollEvent>, Error> {
+        let wait = Wait::from(timeout);
+        let mut sockets: Vec<Option<RefMut<'_, ringmq_core::Socket>>> = Vec::with_capacity(self.items.len());
+        for (watched, _) in &self.items {
+            sockets.push(match watched {
+                Watched::Socket(core) => Some(core.borrow_mut()),
+                Watched::Fd(_) => None,
+            });
+        }
+        let mut items = Vec::with_capacity(self.items.len());
+        for ((watched, interest), socket) in self.items.iter().zip(&mut sockets) {
+            let source = match (watched, socket) {
+                (Watched::Fd(fd), _) => Source::Fd(*fd),
+                (Watched::Socket(_), Some(socket)) => Source::Socket(socket),
+                // Every socket was borrowed above.
+                (Watched::Socket(_), None) => continue,
+            };
+            items.push(PollItem {
+                source,
+                interest: *interest,
+                ready: Events::default(),
+            });
+        }
+        while let Err(error) = poll(&mut items, wait) {
+            if !matches!(error, Error::Interrupted) {
+                return Err(error);
+            }
+        }
+        let ready = items.iter().enumerate().map(|(item, found)| PollEvent {
+            item,
+            readable: found.ready.readable,
+            writable: found.ready.writable,
+        });
+        Ok(ready.filter(|event| event.readable || event.writable).collect())
+    }
+}

@@ -1,0 +1,535 @@
+//! The socket.
+#![allow(
+    clippy::result_large_err,
+    reason = "a message that could not be sent comes back whole"
+)]
+
+use std::{
+    cell::{RefCell, RefMut},
+    fmt,
+    marker::PhantomData,
+    time::Duration,
+};
+
+use ringmq_core::{Error, Events, SocketType, Wait, monitor};
+use ringmq_message::{Message, Multipart};
+
+use crate::{
+    Context, Payload,
+    kind::{Kind, Receives, Sends, Subscribes},
+};
+
+/// A socket of one of ZeroMQ's types; [`Push`](crate::Push), [`Pull`](crate::Pull) and so on are its names.
+///
+/// Dropping it does not block: what it has not sent yet goes on being sent in the background, for as long as
+/// [linger](Self::set_linger) says. What it has received and the application has not is gone.
+pub struct Socket<K: Kind> {
+    pub(crate) core: RefCell<ringmq_core::Socket>,
+    /// The kind is a name, not something that the socket owns.
+    kind: PhantomData<fn() -> K>,
+}
+
+/// A part that could not be sent, given back with the reason. `?` turns it into an [`Error`] and lets the part go.
+///
+/// ```
+/// use ringmq::{Context, Error, Push};
+///
+/// # fn main() -> Result<(), Error> {
+/// let push = Push::new(&Context::new())?;
+/// let failed = push.try_send("nobody is there").unwrap_err();
+/// assert!(matches!(failed.error, Error::WouldBlock));
+/// assert_eq!(failed.message, b"nobody is there");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SendError {
+    /// Why.
+    pub error: Error,
+    /// The part.
+    pub message: Message,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(failed: SendError) -> Self {
+        failed.error
+    }
+}
+
+/// A message of several parts that could not be sent, given back with the reason. `?` turns it into an [`Error`] and lets
+/// the parts go.
+#[derive(Debug)]
+pub struct SendMultipartError {
+    /// Why.
+    pub error: Error,
+    /// All parts, from the first on.
+    pub parts: Multipart,
+}
+
+impl fmt::Display for SendMultipartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for SendMultipartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<SendMultipartError> for Error {
+    fn from(failed: SendMultipartError) -> Self {
+        failed.error
+    }
+}
+
+impl<K: Kind> fmt::Debug for Socket<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("type", &K::TYPE)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: Kind> Socket<K> {
+    /// Makes a socket. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManySockets`], [`Error::Terminated`].
+    pub fn new(context: &Context) -> Result<Self, Error> {
+        let core = ringmq_core::Socket::new(&context.core, K::TYPE)?;
+        Ok(Self {
+            core: RefCell::new(core),
+            kind: PhantomData,
+        })
+    }
+
+    /// Nothing in here calls back into the application while the socket is borrowed, except the free functions of
+    /// adopted messages, which must not use sockets.
+    #[inline]
+    pub(crate) fn core(&self) -> RefMut<'_, ringmq_core::Socket> {
+        self.core.borrow_mut()
+    }
+
+    /// The socket's type.
+    pub fn socket_type(&self) -> SocketType {
+        K::TYPE
+    }
+
+    /// Listens on an endpoint, such as `tcp://127.0.0.1:5555`, `tcp://*:5555`, `tcp://eth0:5555`, `tcp://[::1]:5555` or
+    /// `inproc://name`; with `*` as the port the system chooses one, which [`last_endpoint`](Self::last_endpoint) tells.
+    /// Peers can connect when this returns. A socket may be bound to any number of endpoints.
+    ///
+    /// May look up a host name and start a worker, and otherwise does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::AddressInUse`],
+    /// [`Error::AddressNotAvailable`], [`Error::NoDevice`], [`Error::NoWorker`], [`Error::Terminated`], [`Error::Io`]. The
+    /// socket is as it was before.
+    pub fn bind(&self, endpoint: &str) -> Result<(), Error> {
+        self.core().bind(endpoint)
+    }
+
+    /// Connects to an endpoint, such as `tcp://server:5555`, `tcp://192.168.1.1:0;server:5555` from a given source
+    /// address, or `inproc://name`. Returns at once: the connection is made, and made again whenever it breaks, in the
+    /// background, and the peer may come later. Unless [immediate](Self::set_immediate) is set, messages may be sent at
+    /// once and wait for the connection. May look up the name of a source, and start a worker.
+    ///
+    /// A socket may be connected to any number of endpoints. A second connection to the same one is made by types that
+    /// share work out or answer ([`Push`](crate::Push), [`Pull`](crate::Pull), [`Rep`](crate::Rep),
+    /// [`Router`](crate::Router), [`XPub`](crate::XPub), [`XSub`](crate::XSub)), and does nothing over TCP for
+    /// [`Pub`](crate::Pub), [`Sub`](crate::Sub), [`Req`](crate::Req) and [`Dealer`](crate::Dealer), as in libzmq.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::NoDevice`] for a source that is not there,
+    /// [`Error::NoWorker`], [`Error::Terminated`], [`Error::Io`]. A peer that is not there, or a name that nobody knows,
+    /// is no error: the [monitor](Self::monitor) tells of the attempts.
+    pub fn connect(&self, endpoint: &str) -> Result<(), Error> {
+        self.core().connect(endpoint)
+    }
+
+    /// Stops listening on an endpoint and closes the connections that were accepted there; what is not sent to them yet is
+    /// still tried for as long as [linger](Self::set_linger) says. The address is free when this returns, for which it
+    /// waits until the workers have answered: not for peers, normally for microseconds, at most a second each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchEndpoint`]: the text must be what [`last_endpoint`](Self::last_endpoint) told after binding.
+    pub fn unbind(&self, endpoint: &str) -> Result<(), Error> {
+        self.core().unbind(endpoint)
+    }
+
+    /// Ends the connection to an endpoint; what is not sent yet is still tried for as long as
+    /// [linger](Self::set_linger) says, and what was received and not read is gone. Waits for the workers' answer as
+    /// [`unbind`](Self::unbind) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchEndpoint`]: the text must be what was given to [`connect`](Self::connect).
+    pub fn disconnect(&self, endpoint: &str) -> Result<(), Error> {
+        self.core().disconnect(endpoint)
+    }
+
+    /// The endpoint last bound, with its real address and port (`tcp://0.0.0.0:5555`), or last connected, as it was
+    /// given. Empty before the first.
+    pub fn last_endpoint(&self) -> String {
+        self.core().last_endpoint().to_owned()
+    }
+
+    /// What could be done now without waiting; what peers do may change that at any time. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Terminated`].
+    pub fn events(&self) -> Result<Events, Error> {
+        self.core().events()
+    }
+
+    /// How many peers the socket can exchange messages with: those that are connected, and those that it connects to
+    /// and may queue for. Does not block.
+    pub fn peer_count(&self) -> usize {
+        self.core().pipe_count()
+    }
+
+    /// Reports everything that happens to the socket's connections from now on; an earlier monitor ends. A reader that
+    /// does not keep up misses events beyond 1024 and is told how many, but holds nothing up. Does not block; see
+    /// [`monitor`](crate::monitor) for an example.
+    pub fn monitor(&self) -> monitor::MonitorReceiver {
+        self.core().monitor(monitor::EventMask::ALL)
+    }
+}
+
+impl<K: Sends> Socket<K> {
+    /// Sends a message of one part. Waits for room if need be, for as long as the
+    /// [send timeout](Self::set_send_timeout) says. Success means that the message is queued, or that the socket's type
+    /// drops what it cannot queue ([`Pub`](crate::Pub), [`Router`](crate::Router)). It does not mean that the peer has it.
+    ///
+    /// Messages that follow each other closely are gathered and sent together. No flush is needed: they leave as soon as
+    /// the socket waits for anything, and normally within 0.2 ms if it does not.
+    ///
+    /// # Errors
+    ///
+    /// The message comes back with the reason: [`Error::TimedOut`] or, with a timeout of zero, [`Error::WouldBlock`];
+    /// [`Error::State`] when it is not the socket's turn ([`Req`](crate::Req), [`Rep`](crate::Rep));
+    /// [`Error::HostUnreachable`] ([`Router`](crate::Router) with mandatory routing); [`Error::Terminated`].
+    #[inline]
+    pub fn send(&self, message: impl Payload) -> Result<(), SendError> {
+        let mut core = self.core();
+        let wait = Wait::from(core.options().send_timeout);
+        send_whole(&mut core, message, wait)
+    }
+
+    /// Sends a message of one part, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), with [`Error::WouldBlock`] when there is no room or no peer.
+    #[inline]
+    pub fn try_send(&self, message: impl Payload) -> Result<(), SendError> {
+        send_whole(&mut self.core(), message, Wait::No)
+    }
+
+    /// Sends a message of one part, and waits for room at most for `timeout`, whatever the socket's own timeout is.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_within(&self, message: impl Payload, timeout: Duration) -> Result<(), SendError> {
+        send_whole(&mut self.core(), message, Wait::from(Some(timeout)))
+    }
+
+    /// Sends one part of a message; [`Message::more`] says whether others follow. The peer gets the message when its
+    /// last part is sent, or not at all. Waits like [`send`](Self::send).
+    ///
+    /// ```
+    /// use ringmq::{Context, Message, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let pull = Pull::new(&context)?;
+    /// pull.bind("inproc://parts")?;
+    /// let push = Push::new(&context)?;
+    /// push.connect("inproc://parts")?;
+    /// let mut first = Message::from("first");
+    /// first.set_more(true);
+    /// push.send_part(first)?;
+    /// push.send_part("last".into())?;
+    /// assert!(pull.recv()?.more());
+    /// assert!(!pull.recv()?.more());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); only the first part of a message waits or comes back for want of room.
+    pub fn send_part(&self, part: Message) -> Result<(), SendError> {
+        let mut core = self.core();
+        let wait = Wait::from(core.options().send_timeout);
+        send_restarting(&mut core, part, wait)
+    }
+
+    /// Sends a message of several parts, which arrive together or not at all. Waits like [`send`](Self::send).
+    ///
+    /// ```
+    /// use ringmq::{Context, Dealer, Router};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let router = Router::new(&context)?;
+    /// router.bind("tcp://127.0.0.1:*")?;
+    /// let dealer = Dealer::new(&context)?;
+    /// dealer.set_routing_id(b"alice")?;
+    /// dealer.connect(&router.last_endpoint())?;
+    /// dealer.send_multipart(["two", "parts"])?;
+    /// let received = router.recv_multipart()?;
+    /// assert_eq!(received.len(), 3);
+    /// assert_eq!(&*received[0], b"alice");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), with all parts coming back. [`Error::InvalidArgument`] when there are no parts.
+    pub fn send_multipart<P>(&self, parts: impl IntoIterator<Item = P>) -> Result<(), SendMultipartError>
+    where
+        P: Into<Message>,
+    {
+        let wait = Wait::from(self.core().options().send_timeout);
+        self.send_parts(parts.into_iter().map(Into::into).collect(), wait)
+    }
+
+    /// Sends a message of several parts without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_multipart`](Self::send_multipart), with [`Error::WouldBlock`] when there is no room.
+    pub fn try_send_multipart<P>(&self, parts: impl IntoIterator<Item = P>) -> Result<(), SendMultipartError>
+    where
+        P: Into<Message>,
+    {
+        self.send_parts(parts.into_iter().map(Into::into).collect(), Wait::No)
+    }
+
+    fn send_parts(&self, parts: Multipart, wait: Wait) -> Result<(), SendMultipartError> {
+        let mut core = self.core();
+        let mut rest = parts.into_iter();
+        let Some(mut part) = rest.next() else {
+            let error = Error::InvalidArgument {
+                rule: "a message has at least one part",
+            };
+            return Err(SendMultipartError {
+                error,
+                parts: Multipart::default(),
+            });
+        };
+        loop {
+            let next = rest.next();
+            part.set_more(next.is_some());
+            if let Err(SendError { error, message }) = send_restarting(&mut core, part, wait) {
+                let parts = std::iter::once(message).chain(next).chain(rest).collect();
+                return Err(SendMultipartError { error, parts });
+            }
+            match next {
+                Some(next) => part = next,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+impl<K: Receives> Socket<K> {
+    /// Receives the next part. Waits for as long as the [receive timeout](Self::set_receive_timeout) says.
+    /// [`Message::more`] tells whether other parts of the same message follow; those are there already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`] or, with a timeout of zero, [`Error::WouldBlock`]; [`Error::State`] when it is not the socket's
+    /// turn ([`Req`](crate::Req), [`Rep`](crate::Rep)); [`Error::Terminated`].
+    #[inline]
+    pub fn recv(&self) -> Result<Message, Error> {
+        let mut message = Message::new();
+        self.recv_into(&mut message)?;
+        Ok(message)
+    }
+
+    /// Receives the next part into `message`, whose former content is released; otherwise as [`recv`](Self::recv). In a
+    /// tight loop this saves moving messages around.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv); `message` may have lost its former content.
+    #[inline]
+    pub fn recv_into(&self, message: &mut Message) -> Result<(), Error> {
+        let mut core = self.core();
+        let wait = Wait::from(core.options().receive_timeout);
+        recv_restarting(&mut core, message, wait)
+    }
+
+    /// Receives the next part if it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), with [`Error::WouldBlock`] when nothing is there.
+    #[inline]
+    pub fn try_recv(&self) -> Result<Message, Error> {
+        let mut message = Message::new();
+        recv_restarting(&mut self.core(), &mut message, Wait::No)?;
+        Ok(message)
+    }
+
+    /// Receives the next part, and waits for it at most for `timeout`, whatever the socket's own timeout is.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv): [`Error::TimedOut`], or [`Error::WouldBlock`] when `timeout` is zero.
+    pub fn recv_within(&self, timeout: Duration) -> Result<Message, Error> {
+        let mut message = Message::new();
+        recv_restarting(&mut self.core(), &mut message, Wait::from(Some(timeout)))?;
+        Ok(message)
+    }
+
+    /// Receives all parts of the next message, or those that are left of the present one. Waits like
+    /// [`recv`](Self::recv).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn recv_multipart(&self) -> Result<Multipart, Error> {
+        let mut core = self.core();
+        let wait = Wait::from(core.options().receive_timeout);
+        recv_parts(&mut core, wait)
+    }
+
+    /// Receives all parts of the next message if it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_recv`](Self::try_recv).
+    pub fn try_recv_multipart(&self) -> Result<Multipart, Error> {
+        recv_parts(&mut self.core(), Wait::No)
+    }
+}
+
+impl<K: Subscribes> Socket<K> {
+    /// Subscribes to all messages whose first part begins with `prefix`; the empty prefix is every message. Repeated
+    /// subscriptions count, so that it takes as many cancellations to end one. Does not block: the publishers learn of it
+    /// in the background, also those that connect later.
+    ///
+    /// ```
+    /// use ringmq::{Context, Pub, Sub};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let publisher = Pub::new(&context)?;
+    /// publisher.bind("tcp://127.0.0.1:*")?;
+    /// let subscriber = Sub::new(&context)?;
+    /// subscriber.subscribe("weather.")?;
+    /// subscriber.connect(&publisher.last_endpoint())?;
+    /// // Messages sent before the subscription has arrived are not for us, so this one is sent until it comes.
+    /// let message = loop {
+    ///     publisher.send("weather.rain")?;
+    ///     match subscriber.recv_within(std::time::Duration::from_millis(10)) {
+    ///         Err(ringmq::Error::TimedOut) => continue,
+    ///         received => break received?,
+    ///     }
+    /// };
+    /// assert_eq!(&*message, b"weather.rain");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Terminated`].
+    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core().subscribe(prefix.as_ref())
+    }
+
+    /// Takes one subscription to `prefix` back; if there is none, nothing happens. Does not block: messages that are on
+    /// their way may still come to an [`XSub`](crate::XSub), while a [`Sub`](crate::Sub) filters them out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Terminated`].
+    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core().unsubscribe(prefix.as_ref())
+    }
+}
+
+#[inline]
+fn send_whole(core: &mut ringmq_core::Socket, payload: impl Payload, wait: Wait) -> Result<(), SendError> {
+    let Some(bytes) = payload.to_copy() else {
+        let mut message: Message = payload.into();
+        message.set_more(false);
+        return send_restarting(core, message, wait);
+    };
+    loop {
+        match core.send_bytes(bytes, wait) {
+            Ok(()) => return Ok(()),
+            Err(Error::Interrupted) => {}
+            Err(error) => {
+                return Err(SendError {
+                    error,
+                    message: payload.into(),
+                });
+            }
+        }
+    }
+}
+
+/// A signal handler that ran meanwhile is no reason to fail: the call goes on waiting until its deadline.
+#[inline]
+fn send_restarting(
+    core: &mut ringmq_core::Socket,
+    mut message: Message,
+    wait: Wait,
+) -> Result<(), SendError> {
+    loop {
+        match core.send(&mut message, wait) {
+            Ok(()) => return Ok(()),
+            Err(Error::Interrupted) => {}
+            Err(error) => return Err(SendError { error, message }),
+        }
+    }
+}
+
+#[inline]
+fn recv_restarting(core: &mut ringmq_core::Socket, message: &mut Message, wait: Wait) -> Result<(), Error> {
+    loop {
+        match core.recv(message, wait) {
+            Err(Error::Interrupted) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn recv_parts(core: &mut ringmq_core::Socket, wait: Wait) -> Result<Multipart, Error> {
+    let mut parts = Multipart::default();
+    loop {
+        let mut part = Message::new();
+        recv_restarting(core, &mut part, wait)?;
+        let more = part.more();
+        parts.push(part);
+        if !more {
+            return Ok(parts);
+        }
+    }
+}
