@@ -1,0 +1,93 @@
+//! The rules of the pattern RFCs and of libzmq's manual, between RingMQ sockets, over every transport.
+
+mod endpoints;
+mod exchange;
+mod inproc;
+mod pipeline;
+mod publish;
+mod router;
+mod waiting;
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use ringmq::kind::{Kind, Receives, Sends};
+use ringmq::{Context, Error, Socket};
+
+/// Longer than anything here takes; what takes longer has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Long enough for what must not come to come if it did.
+pub(crate) const MOMENT: Duration = Duration::from_millis(50);
+
+/// A transport on which the rules are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Inproc,
+}
+
+pub(crate) const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Inproc];
+
+impl Transport {
+    /// An endpoint to bind that nobody else uses.
+    pub(crate) fn endpoint(self) -> String {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Relaxed);
+        match self {
+            Transport::Tcp => "tcp://127.0.0.1:*".to_owned(),
+            Transport::Inproc => format!("inproc://{number}"),
+        }
+    }
+}
+
+/// A socket that gives up in time.
+pub(crate) fn socket<K: Kind + Sends + Receives>(context: &Context) -> Socket<K> {
+    let socket = Socket::new(context).unwrap();
+    socket.set_send_timeout(Some(PATIENCE));
+    socket.set_receive_timeout(Some(PATIENCE));
+    socket
+}
+
+/// A socket that only receives.
+pub(crate) fn receiver<K: Kind + Receives>(context: &Context) -> Socket<K> {
+    let socket = Socket::new(context).unwrap();
+    socket.set_receive_timeout(Some(PATIENCE));
+    socket
+}
+
+/// A socket that only sends.
+pub(crate) fn sender<K: Kind + Sends>(context: &Context) -> Socket<K> {
+    let socket = Socket::new(context).unwrap();
+    socket.set_send_timeout(Some(PATIENCE));
+    socket
+}
+
+/// Binds one socket and connects the other to it.
+pub(crate) fn join<A: Kind, B: Kind>(transport: Transport, bound: &Socket<A>, connected: &Socket<B>) {
+    bound.bind(&transport.endpoint()).unwrap();
+    connected.connect(&bound.last_endpoint()).unwrap();
+}
+
+/// Waits until something is true.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// The parts of the next message as text.
+pub(crate) fn texts<K: Receives>(socket: &Socket<K>) -> Vec<String> {
+    let parts = socket.recv_multipart().unwrap();
+    parts
+        .iter()
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
+}
+
+/// Nothing comes.
+pub(crate) fn assert_silent<K: Receives>(socket: &Socket<K>) {
+    let found = socket.recv_within(MOMENT);
+    assert!(matches!(found, Err(Error::TimedOut)), "{found:?}");
+}
