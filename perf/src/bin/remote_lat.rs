@@ -1,0 +1,49 @@
+//! Sends messages to `local_lat` one by one and prints half the mean round trip, with the arguments and the
+//! output of libzmq's `remote_lat`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use ringmq_perf::engine::ringmq::RingMq;
+use ringmq_perf::engine::stock::Stock;
+use ringmq_perf::engine::{Endpoint, Engine, EngineKind, Result};
+use ringmq_perf::latency;
+use ringmq_perf::tool::{self, ToolOptions};
+
+/// Send messages to local_lat one by one and print half the mean round trip.
+#[derive(Parser)]
+struct Arguments {
+    /// Endpoint of local_lat, such as tcp://127.0.0.1:5555
+    connect_to: String,
+    /// Length of a message, bytes
+    message_size: usize,
+    /// How many round trips to make
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    roundtrip_count: u64,
+    #[command(flatten)]
+    options: ToolOptions,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tool::finish(match arguments.options.engine {
+        EngineKind::Ringmq => run::<RingMq>(&arguments),
+        EngineKind::Libzmq => run::<Stock>(&arguments),
+    })
+}
+
+fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
+    let Arguments {
+        message_size,
+        roundtrip_count,
+        ..
+    } = *arguments;
+    arguments.options.apply()?;
+    let engine = E::new()?;
+    let mut req = engine.req()?;
+    req.connect(&arguments.connect_to)?;
+
+    let elapsed = latency::ask_count(&mut req, message_size, roundtrip_count)?;
+    tool::print_latency(message_size, roundtrip_count, elapsed);
+    Ok(())
+}

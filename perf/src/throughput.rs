@@ -1,0 +1,162 @@
+//! PUSH floods PULL.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::{EngineError, Receiver, Result, Sender};
+use crate::scenario::Flow;
+
+/// Messages between two looks at the clock.
+const STRIDE: u64 = 256;
+
+/// Sends messages of `size_bytes` until the socket fails or the process ends. Each body starts with its number,
+/// as far as there is room for eight bytes.
+pub fn flood(push: &mut impl Sender, size_bytes: usize) -> Result<()> {
+    let mut body = vec![0; size_bytes];
+    for number in 0u64.. {
+        if let Some(head) = body.first_chunk_mut() {
+            *head = number.to_le_bytes();
+        }
+        push.send(&body)?;
+    }
+    Ok(())
+}
+
+/// Sends `count` messages of `size_bytes`.
+pub fn send_count(push: &mut impl Sender, size_bytes: usize, count: u64) -> Result<()> {
+    let body = vec![0; size_bytes];
+    for _ in 0..count {
+        push.send(&body)?;
+    }
+    Ok(())
+}
+
+/// Receives what [`flood`] sends for `duration` after the first message, and checks that every message has the
+/// right size and comes in its turn.
+pub fn receive_for(pull: &mut impl Receiver, size_bytes: usize, duration: Duration) -> Result<Flow> {
+    receive_in_turn(pull, size_bytes, 0)?;
+    let start = Instant::now();
+    let mut messages = 0;
+    loop {
+        for _ in 0..STRIDE {
+            messages += 1;
+            receive_in_turn(pull, size_bytes, messages)?;
+        }
+        let elapsed = start.elapsed();
+        if elapsed >= duration {
+            return Ok(Flow {
+                messages,
+                elapsed_ns: elapsed.as_nanos() as u64,
+                size_bytes,
+            });
+        }
+    }
+}
+
+fn receive_in_turn(pull: &mut impl Receiver, size_bytes: usize, number: u64) -> Result<()> {
+    let right = pull.recv(|body| {
+        body.len() == size_bytes
+            && body
+                .first_chunk()
+                .is_none_or(|&head| u64::from_le_bytes(head) == number)
+    })?;
+    if right {
+        return Ok(());
+    }
+    Err(EngineError::Corrupt(format!(
+        "message {number} is lost, damaged or out of turn"
+    )))
+}
+
+/// Receives `count` messages; the clock starts after the first, as libzmq's `local_thr` does it. Returns the
+/// time for the others.
+pub fn receive_count(pull: &mut impl Receiver, size_bytes: usize, count: u64) -> Result<Duration> {
+    receive_sized(pull, size_bytes)?;
+    let start = Instant::now();
+    for _ in 1..count {
+        receive_sized(pull, size_bytes)?;
+    }
+    Ok(start.elapsed())
+}
+
+fn receive_sized(pull: &mut impl Receiver, size_bytes: usize) -> Result<()> {
+    if pull.recv(<[u8]>::len)? == size_bytes {
+        return Ok(());
+    }
+    Err(EngineError::Corrupt(
+        "message of incorrect size received".to_owned(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::stock::Stock;
+    use crate::engine::{Endpoint, Engine};
+
+    /// A PULL whose messages are made up by a function of their number.
+    struct Scripted<F> {
+        next: u64,
+        body: F,
+    }
+
+    impl<F> Endpoint for Scripted<F> {
+        fn bind(&mut self, endpoint: &str) -> Result<String> {
+            Ok(endpoint.to_owned())
+        }
+
+        fn connect(&mut self, _endpoint: &str) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<F: Fn(u64) -> Vec<u8>> Receiver for Scripted<F> {
+        fn recv<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
+            let body = (self.body)(self.next);
+            self.next += 1;
+            Ok(read(&body))
+        }
+    }
+
+    #[test]
+    fn messages_in_turn_are_counted_after_the_first() {
+        let mut pull = Scripted {
+            next: 0,
+            body: |number: u64| number.to_le_bytes().to_vec(),
+        };
+        let flow = receive_for(&mut pull, 8, Duration::ZERO).unwrap();
+        assert_eq!((flow.messages, pull.next), (STRIDE, STRIDE + 1));
+    }
+
+    #[test]
+    fn a_lost_message_fails_the_run() {
+        let lossy = |number: u64| (number + u64::from(number >= 100)).to_le_bytes().to_vec();
+        let error = receive_for(&mut Scripted { next: 0, body: lossy }, 8, Duration::ZERO).unwrap_err();
+        assert!(error.to_string().starts_with("message 100 "), "{error}");
+    }
+
+    #[test]
+    fn a_message_of_another_size_fails_the_run() {
+        let mut pull = Scripted {
+            next: 0,
+            body: |_| vec![0; 9],
+        };
+        assert!(receive_count(&mut pull, 8, 1).is_err());
+    }
+
+    #[test]
+    fn flood_and_receive_for_agree() {
+        let engine = Stock::new().unwrap();
+        let mut pull = engine.pull().unwrap();
+        let mut push = engine.push().unwrap();
+        push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        let sender = std::thread::spawn(move || {
+            let body = |number: u64| [number.to_le_bytes(), [0; 8]].concat();
+            (0..=STRIDE).try_for_each(|number| push.send(&body(number)))
+        });
+        assert_eq!(
+            receive_for(&mut pull, 16, Duration::ZERO).unwrap().messages,
+            STRIDE
+        );
+        sender.join().unwrap().unwrap();
+    }
+}
