@@ -90,7 +90,7 @@ mod socket;
 pub use context::{Context, ContextBuilder, IoDriver, Pinning};
 pub use payload::Payload;
 pub use poller::{Interest, PollEvent, Poller};
-pub use ringmq_core::options::{ReconnectStop, XpubVerbosity};
+pub use ringmq_core::options::{ReconnectStop, XpubManual, XpubVerbosity};
 pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};
 pub use ringmq_message::{Buffer, Message, Multipart};
 pub use socket::{SendError, SendMultipartError, Socket};

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ringmq_core::{
     Error,
-    options::{ReconnectStop, XpubVerbosity, number},
+    options::{ReconnectStop, XpubManual, XpubVerbosity, number},
 };
 
 use crate::{
     Socket,
-    kind::{HasRoutingId, Kind, Matches, Publishes, Receives, Req, Router, Sends, XPub},
+    kind::{HasRoutingId, Kind, Matches, Publishes, Receives, Req, Router, Sends, XPub, XSub},
 };
 
 /// A pair of methods per option that is a plain field.
@@ -189,6 +189,21 @@ impl<K: Publishes> Socket<K> {
         /// Whether a message waits, as long as the send timeout says, until all its receivers have room (live), instead of
         /// missing those that have none. The default is no.
         xpub_nodrop, set_xpub_nodrop: bool;
+        /// Whether only the first part of a message from an [`XSub`](crate::XSub) can be a subscription (live); if it is none,
+        /// nor are the others. The default is no: every part that begins with a byte 0 or 1 is one.
+        only_first_subscribe, set_only_first_subscribe: bool;
+    }
+
+    /// The message that every new subscriber is sent before any other (live), whatever it subscribes to; a
+    /// [`Sub`](crate::Sub) must itself subscribe to it. Empty, the default, sends none.
+    pub fn set_xpub_welcome(&self, message: impl Into<Vec<u8>>) {
+        let message = message.into();
+        self.core().set_options(|options| options.xpub_welcome = message);
+    }
+
+    /// What [`set_xpub_welcome`](Self::set_xpub_welcome) has set, or nothing.
+    pub fn xpub_welcome(&self) -> Vec<u8> {
+        self.core().options().xpub_welcome.clone()
     }
 }
 
@@ -199,6 +214,16 @@ impl<K: Matches> Socket<K> {
         /// is no.
         invert_matching, set_invert_matching: bool;
     }
+
+    /// How many distinct prefixes are subscribed to: by the socket itself ([`Sub`](crate::Sub), [`XSub`](crate::XSub)), or
+    /// by its peers as far as it has heard of them ([`Pub`](crate::Pub), [`XPub`](crate::XPub)). Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Terminated`].
+    pub fn topics_count(&self) -> Result<usize, Error> {
+        self.core().topics_count()
+    }
 }
 
 /// Options of an XPUB.
@@ -207,5 +232,60 @@ impl Socket<XPub> {
         /// Which subscriptions are received as messages (live): changes of the whole set, which is the default, every
         /// subscription, or every subscription and cancellation.
         xpub_verbosity, set_xpub_verbosity: XpubVerbosity;
+        /// Who decides about the subscriptions that peers ask for (live). The default is the peers. Otherwise every request
+        /// is received as a message and means nothing by itself: the owner answers it with
+        /// [`subscribe_requester`](Self::subscribe_requester). To be set before peers come.
+        xpub_manual, set_xpub_manual: XpubManual;
+    }
+
+    /// Subscribes the peer whose request was received last to `prefix`, which may be another one than it asked for. If
+    /// that peer is gone, nothing happens. Does not block.
+    ///
+    /// ```
+    /// use ringmq::{Context, Sub, XPub, XpubManual};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let publisher = XPub::new(&context)?;
+    /// publisher.set_xpub_manual(XpubManual::On);
+    /// publisher.bind("inproc://manual")?;
+    /// let subscriber = Sub::new(&context)?;
+    /// subscriber.connect("inproc://manual")?;
+    /// subscriber.subscribe("news")?;
+    /// assert_eq!(&*publisher.recv()?, b"news");
+    /// publisher.subscribe_requester("news.sport")?;
+    /// publisher.send("news.politics")?;
+    /// publisher.send("news.sport.1:0")?;
+    /// assert_eq!(&*subscriber.recv()?, b"news.sport.1:0");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] unless [`set_xpub_manual`](Self::set_xpub_manual) says that the owner decides;
+    /// [`Error::Terminated`].
+    pub fn subscribe_requester(&self, prefix: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core().subscribe(prefix.as_ref())
+    }
+
+    /// Ends a subscription of the peer whose request was received last. If it has none, nothing happens. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// As [`subscribe_requester`](Self::subscribe_requester).
+    pub fn unsubscribe_requester(&self, prefix: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core().unsubscribe(prefix.as_ref())
+    }
+}
+
+/// Options of an XSUB.
+impl Socket<XSub> {
+    options! {
+        /// Whether only the first part of a message that is sent can be a subscription (live); if it is none, nor are the
+        /// others. The default is no: every part that begins with a byte 0 or 1 is one.
+        only_first_subscribe, set_only_first_subscribe: bool;
+        /// Whether publishers are told of every cancellation (live), instead of the last one of a prefix. The default is no.
+        xsub_verbose_unsubscribe, set_xsub_verbose_unsubscribe: bool;
     }
 }

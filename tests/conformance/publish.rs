@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringmq::{Context, Error, Pub, Sub, XPub, XSub, XpubVerbosity};
+use ringmq::{Context, Error, Message, Pub, Sub, XPub, XSub, XpubManual, XpubVerbosity};
 
 use crate::{MOMENT, TRANSPORTS, assert_silent, eventually, join, receiver, sender, socket, texts};
 
@@ -179,5 +179,265 @@ fn an_inverted_subscription_excludes() {
         publisher.send("not this one").unwrap();
         publisher.send("but this").unwrap();
         assert_eq!(texts(&subscriber), ["but this"]);
+    }
+}
+
+#[test]
+fn xpub_manual_leaves_the_decision_to_the_owner() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (publisher, subscriber): (XPub, Sub) = (socket(&context), receiver(&context));
+        let refused = publisher.subscribe_requester("A").unwrap_err();
+        assert!(matches!(refused, Error::NotSupported));
+        publisher.set_xpub_manual(XpubManual::On);
+        // Nobody has asked yet.
+        publisher.subscribe_requester("A").unwrap();
+        join(transport, &publisher, &subscriber);
+        subscriber.subscribe("A").unwrap();
+        subscriber.subscribe("XA").unwrap();
+        assert_eq!(texts(&publisher), ["\u{1}A"]);
+        assert_eq!(publisher.topics_count().unwrap(), 0);
+        publisher.subscribe_requester("XA").unwrap();
+        assert_eq!(publisher.topics_count().unwrap(), 1);
+        assert_eq!(texts(&publisher), ["\u{1}XA"]);
+        publisher.send("A").unwrap();
+        publisher.send("XA").unwrap();
+        assert_eq!(texts(&subscriber), ["XA"]);
+        subscriber.unsubscribe("A").unwrap();
+        assert_eq!(texts(&publisher), ["\0A"]);
+        publisher.unsubscribe_requester("XA").unwrap();
+        publisher.send("XA").unwrap();
+        assert_silent(&subscriber);
+        // The peer goes: what it had asked for and not taken back is cancelled.
+        drop(subscriber);
+        assert_eq!(texts(&publisher), ["\0XA"]);
+        publisher.subscribe_requester("A").unwrap();
+        assert_eq!(publisher.topics_count().unwrap(), 0);
+        assert_silent(&publisher);
+    }
+}
+
+#[test]
+fn xpub_manual_last_value_answers_the_requester_alone() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let publisher: XPub = socket(&context);
+        publisher.set_xpub_manual(XpubManual::LastValue);
+        publisher.bind(&transport.endpoint()).unwrap();
+        let [first, second]: [Sub; 2] = std::array::from_fn(|_| receiver(&context));
+        for subscriber in [&first, &second] {
+            subscriber.connect(&publisher.last_endpoint()).unwrap();
+            subscriber.subscribe("t").unwrap();
+            assert_eq!(texts(&publisher), ["\u{1}t"]);
+            publisher.subscribe_requester("t").unwrap();
+            publisher.send("t, the last value").unwrap();
+            assert_eq!(texts(subscriber), ["t, the last value"]);
+        }
+        publisher.send("t, for all").unwrap();
+        for subscriber in [&first, &second] {
+            assert_eq!(texts(subscriber), ["t, for all"]);
+        }
+    }
+}
+
+#[test]
+fn xpub_welcomes_every_subscriber() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (publisher, subscriber): (XPub, Sub) = (socket(&context), receiver(&context));
+        publisher.set_xpub_welcome("W");
+        subscriber.subscribe("W").unwrap();
+        join(transport, &publisher, &subscriber);
+        assert_eq!(texts(&publisher), ["\u{1}W"]);
+        assert_eq!(texts(&subscriber), ["W"]);
+        let other: Sub = receiver(&context);
+        other.subscribe("topic").unwrap();
+        other.connect(&publisher.last_endpoint()).unwrap();
+        assert_eq!(texts(&publisher), ["\u{1}topic"]);
+        publisher.send("topic").unwrap();
+        assert_eq!(
+            texts(&other),
+            ["topic"],
+            "a welcome that it has not subscribed to is filtered"
+        );
+    }
+}
+
+#[test]
+fn xpub_shows_what_its_verbosity_says() {
+    for transport in TRANSPORTS {
+        for (verbosity, shown) in [
+            (XpubVerbosity::Changes, &["\u{1}t", "\0t"][..]),
+            (XpubVerbosity::Subscriptions, &["\u{1}t", "\u{1}t", "\0t"]),
+            (XpubVerbosity::All, &["\u{1}t", "\u{1}t", "\0t", "\0t"]),
+        ] {
+            let context = Context::new();
+            let publisher: XPub = socket(&context);
+            publisher.set_xpub_verbosity(verbosity);
+            publisher.bind(&transport.endpoint()).unwrap();
+            let subscribers: [XSub; 2] = std::array::from_fn(|_| socket(&context));
+            for subscriber in &subscribers {
+                subscriber.connect(&publisher.last_endpoint()).unwrap();
+            }
+            let mut seen = Vec::new();
+            for (number, request) in ["\u{1}t", "\0t"].into_iter().enumerate() {
+                for (subscriber, name) in subscribers.iter().zip(["one", "other"]) {
+                    subscriber.send(request).unwrap();
+                    // A request behind it says when it has been dealt with.
+                    let last = format!("\u{1}{name} {number}");
+                    subscriber.send(last.as_str()).unwrap();
+                    loop {
+                        match texts(&publisher).remove(0) {
+                            text if text == last => break,
+                            text => seen.push(text),
+                        }
+                    }
+                }
+            }
+            assert_eq!(seen, shown, "{verbosity:?} over {transport:?}");
+        }
+    }
+}
+
+#[test]
+fn any_part_may_subscribe_or_only_the_first() {
+    for transport in TRANSPORTS {
+        for only_first in [false, true] {
+            let context = Context::new();
+            let (publisher, subscriber): (XPub, XSub) = (socket(&context), socket(&context));
+            publisher.set_only_first_subscribe(only_first);
+            subscriber.set_only_first_subscribe(only_first);
+            join(transport, &publisher, &subscriber);
+            subscriber.send_multipart(["for you", "\u{1}A"]).unwrap();
+            subscriber.send_multipart(["\u{1}B", "\u{1}C"]).unwrap();
+            // Subscriptions and messages of an XSUB do not wait for each other.
+            let mut parts = Vec::new();
+            while parts.len() < 4 {
+                parts.extend(texts(&publisher));
+            }
+            parts.sort();
+            assert_eq!(parts, ["\u{1}A", "\u{1}B", "\u{1}C", "for you"]);
+            let topics = if only_first { 2 } else { 3 };
+            assert_eq!(
+                publisher.topics_count().unwrap(),
+                topics,
+                "only first: {only_first}"
+            );
+            assert_eq!(subscriber.topics_count().unwrap(), topics);
+        }
+    }
+}
+
+#[test]
+fn an_empty_message_of_an_xsub_is_a_message() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (publisher, subscriber): (XPub, XSub) = (socket(&context), socket(&context));
+        join(transport, &publisher, &subscriber);
+        subscriber.send("").unwrap();
+        assert_eq!(texts(&publisher), [""]);
+    }
+}
+
+#[test]
+fn xsub_forwards_the_last_cancellation_or_all() {
+    for transport in TRANSPORTS {
+        for verbose in [false, true] {
+            let context = Context::new();
+            let (publisher, subscriber): (XPub, XSub) = (socket(&context), socket(&context));
+            publisher.set_xpub_verbosity(XpubVerbosity::All);
+            subscriber.set_xsub_verbose_unsubscribe(verbose);
+            join(transport, &publisher, &subscriber);
+            for _ in 0..2 {
+                subscriber.send("\u{1}t").unwrap();
+                assert_eq!(texts(&publisher), ["\u{1}t"], "every subscription is forwarded");
+            }
+            subscriber.send("\0t").unwrap();
+            if verbose {
+                assert_eq!(texts(&publisher), ["\0t"]);
+            } else {
+                assert_silent(&publisher);
+            }
+            subscriber.send("\0t").unwrap();
+            assert_eq!(texts(&publisher), ["\0t"]);
+        }
+    }
+}
+
+#[test]
+fn topics_are_counted_once() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let publisher: Pub = sender(&context);
+        publisher.bind(&transport.endpoint()).unwrap();
+        let subscribers: [Sub; 2] = std::array::from_fn(|_| receiver(&context));
+        for subscriber in &subscribers {
+            subscriber.connect(&publisher.last_endpoint()).unwrap();
+            for topic in ["A", "B", "B", "BC"] {
+                subscriber.subscribe(topic).unwrap();
+            }
+            assert_eq!(subscriber.topics_count().unwrap(), 3);
+        }
+        eventually("three topics are known", || {
+            publisher.topics_count().unwrap() == 3
+        });
+        for subscriber in &subscribers {
+            subscriber.unsubscribe("A").unwrap();
+            subscriber.unsubscribe("B").unwrap();
+        }
+        eventually("two are left", || publisher.topics_count().unwrap() == 2);
+        drop(subscribers);
+        eventually("none is left", || publisher.topics_count().unwrap() == 0);
+    }
+}
+
+#[test]
+fn topics_are_any_bytes_of_any_length() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (publisher, subscriber): (XPub, Sub) = (socket(&context), receiver(&context));
+        join(transport, &publisher, &subscriber);
+        for length in [1, 254, 255, 256, 20_000] {
+            let topic = vec![0xFE; length];
+            subscriber.subscribe(&topic).unwrap();
+            let shown = publisher.recv().unwrap();
+            assert_eq!((shown[0], &shown[1..]), (1, &topic[..]));
+            publisher.send(topic.as_slice()).unwrap();
+            assert_eq!(subscriber.recv().unwrap().len(), length);
+            subscriber.unsubscribe(&topic).unwrap();
+            assert_eq!(publisher.recv().unwrap()[0], 0);
+        }
+    }
+}
+
+#[test]
+fn a_message_of_many_parts_goes_to_those_that_want_its_first() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let publisher: XPub = socket(&context);
+        publisher.bind(&transport.endpoint()).unwrap();
+        let [one, both]: [Sub; 2] = std::array::from_fn(|_| receiver(&context));
+        for (subscriber, topics) in [(&one, &["a"][..]), (&both, &["a", "b"])] {
+            subscriber.connect(&publisher.last_endpoint()).unwrap();
+            for topic in topics {
+                subscriber.subscribe(topic).unwrap();
+            }
+        }
+        eventually("both topics are known", || publisher.topics_count().unwrap() == 2);
+        while publisher.try_recv().is_ok() {}
+        let part = |text: &str, more| {
+            let mut part = Message::from(text);
+            part.set_more(more);
+            part
+        };
+        publisher.send_part(part("b", true)).unwrap();
+        // Subscriptions that come in the middle of a message count from the next one on.
+        publisher.set_xpub_verbosity(XpubVerbosity::All);
+        one.subscribe("b").unwrap();
+        assert_eq!(texts(&publisher), ["\u{1}b"]);
+        publisher.send_part(part("a", true)).unwrap();
+        publisher.send_part(part("", false)).unwrap();
+        assert_eq!(texts(&both), ["b", "a", ""]);
+        assert_silent(&one);
     }
 }

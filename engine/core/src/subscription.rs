@@ -157,7 +157,6 @@ impl SubscriptionTrie {
     }
 
     /// Number of distinct prefixes that are held.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.radix.len()
     }
@@ -233,7 +232,6 @@ impl SubscriptionSet {
     }
 
     /// Number of distinct prefixes.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.radix.len()
     }

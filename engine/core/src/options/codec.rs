@@ -1,6 +1,6 @@
 //! How the value of an option travels: from the bytes of the C interface to the type of its field, and back.
 
-use super::{RawType, ReconnectStop, Row, XpubVerbosity};
+use super::{RawType, ReconnectStop, Row, XpubManual, XpubVerbosity};
 use crate::error::OptionFault;
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -202,6 +202,36 @@ impl IntCodec<XpubVerbosity> for Verboser {
 
     fn to_int(value: &XpubVerbosity) -> i32 {
         i32::from(*value == XpubVerbosity::All)
+    }
+}
+
+/// XPUB_MANUAL: the owner decides, or the peers do.
+pub(super) struct Manual;
+
+impl IntCodec<XpubManual> for Manual {
+    fn from_int(int: i32) -> XpubManual {
+        if int == 0 { XpubManual::Off } else { XpubManual::On }
+    }
+
+    fn to_int(value: &XpubManual) -> i32 {
+        i32::from(*value != XpubManual::Off)
+    }
+}
+
+/// XPUB_MANUAL_LAST_VALUE: the owner decides and answers each requester on its own, or the peers decide.
+pub(super) struct LastValue;
+
+impl IntCodec<XpubManual> for LastValue {
+    fn from_int(int: i32) -> XpubManual {
+        if int == 0 {
+            XpubManual::Off
+        } else {
+            XpubManual::LastValue
+        }
+    }
+
+    fn to_int(value: &XpubManual) -> i32 {
+        i32::from(*value == XpubManual::LastValue)
     }
 }
 

@@ -82,6 +82,7 @@ impl SocketTypes {
     const DEALER: Self = Self(1 << SocketType::Dealer as u32);
     const ROUTER: Self = Self(1 << SocketType::Router as u32);
     const XPUB: Self = Self(1 << SocketType::XPub as u32);
+    const XSUB: Self = Self(1 << SocketType::XSub as u32);
     const RADIO: Self = Self(1 << SocketType::Radio as u32);
     const STREAM: Self = Self(1 << SocketType::Stream as u32);
 
@@ -105,6 +106,18 @@ pub enum XpubVerbosity {
     Subscriptions,
     /// Every subscription and every cancellation.
     All,
+}
+
+/// Who decides about the subscriptions that an XPUB's peers ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum XpubManual {
+    /// The peers: what they ask for is in force at once.
+    #[default]
+    Off,
+    /// The owner, who is shown every request and answers it with subscriptions of his own.
+    On,
+    /// The owner, and the next message after a request goes to nobody but the peer that made it, if it matches.
+    LastValue,
 }
 
 /// The causes after which an endpoint is not connected again.

@@ -13,14 +13,14 @@
 //! ```
 
 use super::codec::{
-    Binary, Bitmap, Codec, Count, Flag, InverseFlag, MillisInTenths, MillisOrMinusOne, MillisOrZero,
-    OrKernels, Property, SecondsOrKernels, SizeOrMinusOne, TextOrNone, Verbose, Verboser,
+    Binary, Bitmap, Codec, Count, Flag, InverseFlag, LastValue, Manual, MillisInTenths, MillisOrMinusOne,
+    MillisOrZero, OrKernels, Property, SecondsOrKernels, SizeOrMinusOne, TextOrNone, Verbose, Verboser,
 };
 use super::{
     Access::{self, ReadWrite, WriteOnly},
     ReconnectStop, Row,
     Scope::{Live, NextEndpoint},
-    SocketTypes, XpubVerbosity, row_of,
+    SocketTypes, XpubManual, XpubVerbosity, row_of,
 };
 use crate::error::{Error, OptionFault};
 use ringmq_zmtp::SocketType;
@@ -129,15 +129,20 @@ const FROM_MINUS_ONE: RangeInclusive<i64> = -1..=i32::MAX as i64;
 const ANY_INT: RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
 /// A switch that wants exactly 0 or 1.
 const ZERO_OR_ONE: RangeInclusive<i64> = 0..=1;
+/// Any length; what is too long for memory is refused by that.
+const ANY_LENGTH: RangeInclusive<i64> = 0..=i32::MAX as i64;
 /// Any number of eight bytes.
 const ANY: RangeInclusive<i64> = i64::MIN..=i64::MAX;
 
 const ALL: SocketTypes = SocketTypes::ALL;
 const XPUB: SocketTypes = SocketTypes::XPUB;
+const XSUB: SocketTypes = SocketTypes::XSUB;
 const REQ: SocketTypes = SocketTypes::REQ;
 const ROUTER: SocketTypes = SocketTypes::ROUTER;
 const PROBERS: SocketTypes = SocketTypes::REQ.or(SocketTypes::DEALER).or(SocketTypes::ROUTER);
 const PUBLISHERS: SocketTypes = SocketTypes::PUB.or(SocketTypes::XPUB).or(SocketTypes::RADIO);
+const GREETERS: SocketTypes = SocketTypes::PUB.or(SocketTypes::XPUB);
+const SPLITTERS: SocketTypes = SocketTypes::PUB.or(SocketTypes::XPUB).or(SocketTypes::XSUB);
 const ROUTERS: SocketTypes = SocketTypes::ROUTER.or(SocketTypes::STREAM);
 
 options! {
@@ -244,6 +249,13 @@ options! {
         /// Answer a publication that a subscriber has no room for with an error instead of dropping it.
         xpub_nodrop: bool = false => XPUB_NODROP = 69, Flag, NOT_NEGATIVE, Live, WriteOnly, PUBLISHERS;
 
+        /// Who decides about the subscriptions that peers ask for; non-zero is the owner.
+        xpub_manual: XpubManual = XpubManual::Off => XPUB_MANUAL = 71, Manual, NOT_NEGATIVE, Live, WriteOnly, XPUB;
+
+        /// The message that every new subscriber is sent first, whatever it subscribes to; empty sends none.
+        xpub_welcome: Vec<u8> = Vec::new()
+            => XPUB_WELCOME_MSG = 72, Binary, ANY_LENGTH, Live, WriteOnly, GREETERS;
+
         /// Deliver the messages that match no subscription; both ends must agree.
         invert_matching: bool = false => INVERT_MATCHING = 74, Flag, ANY_INT, Live, ReadWrite, ALL;
 
@@ -275,6 +287,10 @@ options! {
         metadata: Vec<(String, Vec<u8>)> = Vec::new()
             => METADATA = 95, Property, 4..=i32::MAX as i64, NextEndpoint, WriteOnly, ALL;
 
+        /// Look for subscriptions in the first part of a message only, instead of in all of them.
+        only_first_subscribe: bool = false
+            => ONLY_FIRST_SUBSCRIBE = 108, Flag, NOT_NEGATIVE, Live, WriteOnly, SPLITTERS;
+
         /// Causes after which an endpoint is not connected again: bits 1 refused, 2 handshake failed, 4 disconnected.
         reconnect_stop: ReconnectStop = ReconnectStop::from_bits(0)
             => RECONNECT_STOP = 109, ReconnectStop, ANY_INT, NextEndpoint, ReadWrite, ALL;
@@ -284,6 +300,10 @@ options! {
 
         /// SO_BUSY_POLL in microseconds; 0 is off.
         busy_poll_us: u32 = 0 => BUSY_POLL = 113, Count, NOT_NEGATIVE, NextEndpoint, ReadWrite, ALL;
+
+        /// Tell publishers of every cancellation, instead of the last one of a topic only.
+        xsub_verbose_unsubscribe: bool = false
+            => XSUB_VERBOSE_UNSUBSCRIBE = 115, Flag, ANY_INT, Live, WriteOnly, XSUB;
     }
     views {
         /// The opposite of IPV6, for old programs.
@@ -292,5 +312,9 @@ options! {
         /// Show the owner every subscription and every cancellation.
         xpub_verbosity: XpubVerbosity
             => XPUB_VERBOSER = 78, Verboser, NOT_NEGATIVE, false, Live, WriteOnly, XPUB;
+
+        /// The owner decides about subscriptions, and answers each requester on its own.
+        xpub_manual: XpubManual
+            => XPUB_MANUAL_LAST_VALUE = 98, LastValue, NOT_NEGATIVE, false, Live, WriteOnly, XPUB;
     }
 }

@@ -101,7 +101,7 @@ pub(crate) trait Behaviour {
     /// The pattern learns of what its socket shares with workers.
     fn bind_shared(&mut self, _shared: &Arc<SocketShared>) {}
 
-    /// Adds a subscription.
+    /// Adds a subscription; an XPUB whose owner decides adds it for the peer whose request was received last.
     fn subscribe(&mut self, _pipes: &mut Pipes, _shared: &SocketShared, _prefix: &[u8]) -> Result<(), Error> {
         Err(Error::NotSupported)
     }
@@ -114,6 +114,11 @@ pub(crate) trait Behaviour {
         _prefix: &[u8],
     ) -> Result<(), Error> {
         Err(Error::NotSupported)
+    }
+
+    /// How many distinct prefixes are subscribed to; `None` for types that do not match.
+    fn topics_count(&mut self, _pipes: &mut Pipes) -> Option<usize> {
+        None
     }
 }
 

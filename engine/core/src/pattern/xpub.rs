@@ -7,31 +7,50 @@ use ringmq_message::Message;
 
 use super::{Admission, Behaviour, Nothing, Refusal};
 use crate::{
-    inbound::SubscriptionRequest,
+    error::Error,
     limits,
-    options::{Options, XpubVerbosity},
+    options::{Options, XpubManual, XpubVerbosity},
     route::{Distribute, FairQueue, PipeKey, Pipes, Queued},
+    socket::SocketShared,
     subscription::SubscriptionTrie,
 };
 
 #[derive(Default)]
 pub(crate) struct Xpub {
+    /// What messages are matched with.
     subscriptions: SubscriptionTrie,
+    /// What peers have asked for while the owner decides, to be cancelled when they go.
+    requests: SubscriptionTrie,
     distribute: Distribute,
     queue: FairQueue,
     /// What the application has not received yet: subscriptions, and messages from XSUB peers.
-    shown: VecDeque<Message>,
+    shown: VecDeque<Shown>,
+    /// Whose request the application has received last.
+    requester: Option<PipeKey>,
     /// Pipes by key, for inverted matching and to know who may still be written to.
     peers: Vec<PipeKey>,
     /// Something may lie in the queue.
     unread: bool,
     /// A message from a peer is being read.
     receiving: bool,
+    /// Its parts may be subscriptions.
+    may_subscribe: bool,
     publisher: bool,
     verbose_subscribe: bool,
     verbose_cancel: bool,
+    manual: XpubManual,
+    only_first: bool,
     no_drop: bool,
     invert: bool,
+    welcome: Vec<u8>,
+}
+
+/// What the application is going to receive.
+enum Shown {
+    /// A subscription or cancellation, and who asked for it; nobody did if the peer is gone.
+    Request(Message, Option<PipeKey>),
+    /// A part of a peer's message.
+    Part(Message),
 }
 
 impl Xpub {
@@ -59,70 +78,94 @@ impl Xpub {
         self.unread = false;
     }
 
-    /// ZMTP 3.0 peers send a subscription as a message that begins with 1 or 0 (RFC 23); any other message is data
-    /// from an XSUB, which a PUB throws away.
-    fn read_message(&mut self, pipes: &mut Pipes, key: PipeKey, message: Message) {
+    /// A part that begins with 1 or 0 is a subscription or a cancellation (RFC 23), in any part of a message unless only
+    /// the first one decides; any other part is data from an XSUB, which a PUB throws away.
+    fn read_message(&mut self, pipes: &mut Pipes, key: PipeKey, part: Message) {
         let first = !self.receiving;
-        self.receiving = message.more();
-        match message.split_first() {
-            Some((&kind @ (0 | 1), topic)) if first && !message.more() => {
-                let request = SubscriptionRequest {
-                    subscribe: kind == 1,
-                    topic: topic.into(),
-                };
-                self.apply(pipes, key, request.subscribe, &request.topic);
+        self.receiving = part.more();
+        let request = match part.split_first() {
+            Some((&kind @ (0 | 1), topic)) if first || self.may_subscribe => Some((kind == 1, topic)),
+            _ => None,
+        };
+        if first {
+            self.may_subscribe = !self.only_first || request.is_some();
+        }
+        if let Some((subscribe, topic)) = request {
+            // A request is no part of a message for the owner, who must not wait for what does not follow.
+            if let Some(Shown::Part(before)) = self.shown.back_mut() {
+                before.set_more(false);
             }
-            _ if self.publisher || self.shown.len() >= limits::SHOWN_MAX => {}
-            _ => self.shown.push_back(message),
+            self.apply(pipes, key, subscribe, topic);
+        } else if !self.publisher && self.shown.len() < limits::SHOWN_MAX {
+            self.shown.push_back(Shown::Part(part));
         }
     }
 
+    /// Does what a peer asks for, or leaves that to the owner.
     fn apply(&mut self, pipes: &mut Pipes, key: PipeKey, subscribe: bool, topic: &[u8]) {
         if pipes.get(key).is_none() {
             return;
         }
-        let (show, kind) = if subscribe {
-            let first = self.subscriptions.add(topic, key);
-            (first || self.verbose_subscribe, 1)
+        let manual = self.manual != XpubManual::Off;
+        let held = if manual {
+            &mut self.requests
         } else {
-            let removed = self.subscriptions.remove(topic, key);
-            (removed.last || (self.verbose_cancel && removed.existed), 0)
+            &mut self.subscriptions
+        };
+        let show = if subscribe {
+            held.add(topic, key) || self.verbose_subscribe
+        } else {
+            // As libzmq does, the cancellation of what nobody holds is shown as well.
+            let removed = held.remove(topic, key);
+            removed.last || !removed.existed || self.verbose_cancel
         };
         if subscribe && !self.within_limits(key) {
             pipes.ended.push(key);
         }
-        if show {
-            self.show(kind, topic);
+        if show || manual {
+            self.show(subscribe, topic, Some(key));
         }
     }
 
     /// Subscriptions are held for the peer, so what one peer may pile up is bounded.
     fn within_limits(&self, key: PipeKey) -> bool {
-        let usage = self.subscriptions.usage(key);
+        let held = if self.manual == XpubManual::Off {
+            &self.subscriptions
+        } else {
+            &self.requests
+        };
+        let usage = held.usage(key);
         usage.count <= limits::SUBSCRIPTIONS_PER_PEER_MAX
             && usage.topic_bytes <= limits::SUBSCRIPTION_BYTES_PER_PEER_MAX
     }
 
-    fn show(&mut self, kind: u8, topic: &[u8]) {
+    fn show(&mut self, subscribe: bool, topic: &[u8], requester: Option<PipeKey>) {
         if self.publisher || self.shown.len() >= limits::SHOWN_MAX {
             return;
         }
         let mut text = Vec::with_capacity(topic.len() + 1);
-        text.push(kind);
+        text.push(u8::from(subscribe));
         text.extend_from_slice(topic);
-        self.shown.push_back(Message::from(text));
+        self.shown
+            .push_back(Shown::Request(Message::from(text), requester));
+    }
+
+    /// The peer that the next message goes to, and no other.
+    fn only_receiver(&self) -> Option<PipeKey> {
+        self.requester.filter(|_| self.manual == XpubManual::LastValue)
     }
 
     fn choose(&mut self, topic: &[u8]) {
+        let only = self.only_receiver();
         let distribute = &mut self.distribute;
         distribute.clear();
-        self.subscriptions.matches(topic, |key| distribute.choose(key));
-        if self.invert {
-            let matching: Vec<PipeKey> = self.distribute.chosen().to_vec();
-            self.distribute.clear();
-            for &key in self.peers.iter().filter(|key| !matching.contains(key)) {
-                self.distribute.choose(key);
+        self.subscriptions.matches(topic, |key| {
+            if only.is_none_or(|only| only == key) {
+                distribute.choose(key);
             }
+        });
+        if self.invert {
+            self.distribute.invert(&self.peers);
         }
     }
 
@@ -137,18 +180,37 @@ impl Xpub {
     fn forget(&mut self, key: PipeKey) {
         self.peers.retain(|&peer| peer != key);
         self.distribute.remove(key);
+        self.requester = self.requester.filter(|&requester| requester != key);
         let mut cancelled = Vec::new();
-        if self.verbose_cancel {
-            self.subscriptions
-                .prefixes_of(key, |topic| cancelled.push(topic.to_vec()));
+        let mut cancel = |topic: &[u8]| cancelled.push(topic.to_vec());
+        if self.manual != XpubManual::Off {
+            self.requests.prefixes_of(key, cancel);
+            self.subscriptions.remove_key(key, |_| {});
+        } else if self.verbose_cancel {
+            self.subscriptions.prefixes_of(key, cancel);
             self.subscriptions.remove_key(key, |_| {});
         } else {
-            self.subscriptions
-                .remove_key(key, |topic| cancelled.push(topic.to_vec()));
+            self.subscriptions.remove_key(key, &mut cancel);
         }
+        self.requests.remove_key(key, |_| {});
         for topic in cancelled {
-            self.show(0, &topic);
+            self.show(false, &topic, None);
         }
+    }
+
+    /// The owner's answer to the last request that it has received, if it decides and the peer is still there.
+    fn answer(
+        &mut self,
+        pipes: &mut Pipes,
+        answer: impl FnOnce(&mut SubscriptionTrie, PipeKey),
+    ) -> Result<(), Error> {
+        if self.manual == XpubManual::Off {
+            return Err(Error::NotSupported);
+        }
+        if let Some(key) = self.requester.filter(|&key| pipes.get(key).is_some()) {
+            answer(&mut self.subscriptions, key);
+        }
+        Ok(())
     }
 }
 
@@ -157,6 +219,12 @@ impl Behaviour for Xpub {
         self.peers.push(key);
         self.queue.activate(pipes, key);
         self.unread = true;
+        let epoch = pipes.epoch;
+        if !self.welcome.is_empty()
+            && let Some(pipe) = pipes.get(key)
+        {
+            pipe.write(&mut Message::from_slice(&self.welcome), epoch);
+        }
         Admission::Accepted
     }
 
@@ -187,6 +255,9 @@ impl Behaviour for Xpub {
             if self.no_drop && !self.all_have_room(pipes) {
                 return Err(Refusal::Full);
             }
+            if self.manual == XpubManual::LastValue {
+                self.requester = None;
+            }
         }
         self.distribute.send(pipes, message);
         Ok(())
@@ -199,7 +270,13 @@ impl Behaviour for Xpub {
         if self.unread {
             self.read_peers(pipes);
         }
-        *message = self.shown.pop_front().ok_or(Nothing::Empty)?;
+        *message = match self.shown.pop_front().ok_or(Nothing::Empty)? {
+            Shown::Request(text, requester) => {
+                self.requester = requester.filter(|&key| pipes.get(key).is_some());
+                text
+            }
+            Shown::Part(part) => part,
+        };
         Ok(())
     }
 
@@ -217,7 +294,29 @@ impl Behaviour for Xpub {
     fn configure(&mut self, options: &Options) {
         self.verbose_subscribe = options.xpub_verbosity != XpubVerbosity::Changes;
         self.verbose_cancel = options.xpub_verbosity == XpubVerbosity::All;
+        self.manual = options.xpub_manual;
+        self.only_first = options.only_first_subscribe;
         self.no_drop = options.xpub_nodrop;
         self.invert = options.invert_matching;
+        self.welcome.clone_from(&options.xpub_welcome);
+    }
+
+    fn subscribe(&mut self, pipes: &mut Pipes, _shared: &SocketShared, prefix: &[u8]) -> Result<(), Error> {
+        self.answer(pipes, |subscriptions, key| {
+            subscriptions.add(prefix, key);
+        })
+    }
+
+    fn unsubscribe(&mut self, pipes: &mut Pipes, _shared: &SocketShared, prefix: &[u8]) -> Result<(), Error> {
+        self.answer(pipes, |subscriptions, key| {
+            subscriptions.remove(prefix, key);
+        })
+    }
+
+    fn topics_count(&mut self, pipes: &mut Pipes) -> Option<usize> {
+        if self.unread {
+            self.read_peers(pipes);
+        }
+        Some(self.subscriptions.len())
     }
 }

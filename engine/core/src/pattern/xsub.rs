@@ -25,9 +25,15 @@ pub(crate) struct Xsub {
     everything: bool,
     /// A message is being given out.
     receiving: bool,
+    /// A message is being sent, the last part not yet.
+    sending: bool,
     /// A matching message has been found by `can_recv` before it was asked for.
     found: Option<Message>,
     invert: bool,
+    /// Parts of the message that is being sent may be subscriptions.
+    may_subscribe: bool,
+    only_first: bool,
+    verbose_cancel: bool,
     shared: Option<Arc<SocketShared>>,
 }
 
@@ -46,6 +52,32 @@ impl Xsub {
             if let Some(pipe) = pipes.get(key) {
                 pipe.announce(subscribe, prefix, sequence);
             }
+        }
+    }
+
+    /// Adds a subscription, or takes one instance of it back, and tells publishers what they have to know.
+    fn change(&mut self, pipes: &mut Pipes, shared: &SocketShared, subscribe: bool, prefix: &[u8]) {
+        let (tell, sequence) = {
+            let mut board = lock(&shared.subscriptions);
+            // Every subscription is forwarded, the first and the later ones: a publisher counts a peer once. Of the
+            // cancellations it is the last that matters.
+            let tell = if subscribe {
+                board.set.add(prefix);
+                true
+            } else {
+                match board.set.remove(prefix) {
+                    Some(last) => last || self.verbose_cancel,
+                    None => self.verbose_cancel,
+                }
+            };
+            board.sequence += 1;
+            if prefix.is_empty() {
+                self.everything = board.set.matches(b"");
+            }
+            (tell, board.sequence)
+        };
+        if tell && !self.distribute.is_sending() {
+            self.announce(pipes, subscribe, prefix, sequence);
         }
     }
 
@@ -111,13 +143,23 @@ impl Behaviour for Xsub {
         let Some(shared) = self.shared.clone().filter(|_| !self.subscriber) else {
             return Err(Refusal::NotSupported);
         };
-        if !self.distribute.is_sending() {
-            // Errors of these two are a cancel without a subscription, which libzmq ignores as well.
-            match message.split_first() {
-                Some((1, prefix)) => return self.subscribe(pipes, &shared, prefix).or(Ok(())),
-                Some((0, prefix)) => return self.unsubscribe(pipes, &shared, prefix).or(Ok(())),
-                _ => {}
+        let first = !self.sending;
+        self.sending = message.more();
+        let request = match message.split_first() {
+            Some((&kind @ (0 | 1), prefix)) if first || self.may_subscribe => Some((kind == 1, prefix)),
+            _ => None,
+        };
+        if first {
+            self.may_subscribe = !self.only_first;
+        }
+        self.may_subscribe |= matches!(request, Some((true, _)));
+        if let Some((subscribe, prefix)) = request {
+            self.change(pipes, &shared, subscribe, prefix);
+            if !self.distribute.is_sending() {
+                return Ok(());
             }
+            // It stands between parts for the publishers, and stays there.
+        } else if !self.distribute.is_sending() {
             self.distribute.clear();
             for &key in &self.peers {
                 self.distribute.choose(key);
@@ -149,35 +191,23 @@ impl Behaviour for Xsub {
 
     fn configure(&mut self, options: &Options) {
         self.invert = options.invert_matching;
+        self.only_first = options.only_first_subscribe;
+        self.verbose_cancel = options.xsub_verbose_unsubscribe;
     }
 
     fn subscribe(&mut self, pipes: &mut Pipes, shared: &SocketShared, prefix: &[u8]) -> Result<(), Error> {
-        let sequence = {
-            let mut board = lock(&shared.subscriptions);
-            board.set.add(prefix);
-            board.sequence += 1;
-            board.sequence
-        };
-        self.everything |= prefix.is_empty();
-        // Every subscribe is forwarded, the first and the later ones: the publisher counts a peer once.
-        self.announce(pipes, true, prefix, sequence);
+        self.change(pipes, shared, true, prefix);
         Ok(())
     }
 
     fn unsubscribe(&mut self, pipes: &mut Pipes, shared: &SocketShared, prefix: &[u8]) -> Result<(), Error> {
-        let (last, sequence) = {
-            let mut board = lock(&shared.subscriptions);
-            let Some(last) = board.set.remove(prefix) else {
-                return Ok(());
-            };
-            board.sequence += 1;
-            (last, board.sequence)
-        };
-        if last {
-            self.everything &= !prefix.is_empty();
-            self.announce(pipes, false, prefix, sequence);
-        }
+        self.change(pipes, shared, false, prefix);
         Ok(())
+    }
+
+    fn topics_count(&mut self, _pipes: &mut Pipes) -> Option<usize> {
+        let shared = self.shared.as_ref()?;
+        Some(lock(&shared.subscriptions).set.len())
     }
 
     fn bind_shared(&mut self, shared: &Arc<SocketShared>) {

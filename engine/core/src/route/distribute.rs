@@ -29,6 +29,14 @@ impl Distribute {
         self.chosen.push(key);
     }
 
+    /// Chooses those of `all` that are not chosen, and no others.
+    pub(crate) fn invert(&mut self, all: &[PipeKey]) {
+        self.chosen.sort_unstable();
+        let matching = std::mem::take(&mut self.chosen);
+        self.chosen
+            .extend(all.iter().filter(|key| matching.binary_search(key).is_err()));
+    }
+
     pub(crate) fn chosen(&self) -> &[PipeKey] {
         &self.chosen
     }

@@ -110,7 +110,8 @@ impl Socket {
         self.pipes.len()
     }
 
-    /// Adds a subscription to a prefix (SUB and XSUB).
+    /// Adds a subscription to a prefix (SUB and XSUB). An XPUB whose owner decides about subscriptions adds it for the peer
+    /// whose request was received last, if that is still there.
     ///
     /// # Errors
     ///
@@ -134,6 +135,19 @@ impl Socket {
         self.pattern
             .behaviour()
             .unsubscribe(&mut self.pipes, &self.shared, prefix)
+    }
+
+    /// How many distinct prefixes are subscribed to: by the socket itself (SUB, XSUB) or by its peers (PUB, XPUB).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] for other types.
+    pub fn topics_count(&mut self) -> Result<usize, Error> {
+        self.check_alive()?;
+        self.process_commands();
+        let count = self.pattern.behaviour().topics_count(&mut self.pipes);
+        self.bury();
+        count.ok_or(Error::NotSupported)
     }
 
     /// Sends one part; `message.more()` says that others of the same message follow. On success the part has been taken:

@@ -87,7 +87,6 @@ impl<V> Node<V> {
 
 impl<V: Value> Radix<V> {
     /// Number of nodes that carry a value.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.occupied
     }
