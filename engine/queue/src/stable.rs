@@ -1,4 +1,6 @@
-//! What the kernel may be handed: bytes whose address outlives a move of their owner.
+//! What the kernel may be handed: bytes whose address outlives a move of their owner. And bytes that can only be copied.
+
+use std::mem::MaybeUninit;
 
 /// Bytes at an address that does not change while the value lives, even when the value itself is moved.
 ///
@@ -31,4 +33,28 @@ pub unsafe trait StableBytesMut: Send {
     ///
     /// `count` is at most the length that `spare_bytes` returned, and those bytes have been initialised.
     unsafe fn advance(&mut self, count: usize);
+}
+
+/// Bytes that can be copied out but not looked at, such as memory that another process may write meanwhile.
+///
+/// Each `fill` may see other bytes: what is to be examined is the copy.
+///
+/// # Safety
+///
+/// `len` returns the same number on every call, and `fill` initialises all of `to` if that has this length.
+pub unsafe trait FillBytes {
+    /// How many bytes there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Copies the bytes.
+    ///
+    /// # Panics
+    ///
+    /// If `to` is not [`len`](Self::len) bytes long.
+    fn fill(&self, to: &mut [MaybeUninit<u8>]);
 }

@@ -4,7 +4,10 @@ use std::{
     ffi::c_void,
     mem::{ManuallyDrop, MaybeUninit},
     ptr::{self, NonNull},
+    slice,
 };
+
+use ringmq_queue::stable::FillBytes;
 
 use super::{
     FreeFn, INLINE_MAX, Message,
@@ -65,6 +68,72 @@ impl Message {
             start,
             len: bytes.len(),
         });
+        self.more = false;
+        self.routing_id = 0;
+    }
+
+    /// [`set_slice`](Self::set_slice) for bytes that can only be copied, such as those in memory of another process.
+    ///
+    /// They are copied once, to where they stay; blocks are reused in the same way.
+    ///
+    /// ```
+    /// use std::mem::MaybeUninit;
+    /// use ringmq_message::Message;
+    /// use ringmq_queue::stable::FillBytes;
+    ///
+    /// struct Sevens(usize);
+    ///
+    /// // SAFETY: `fill` initialises every byte, and the length does not change.
+    /// unsafe impl FillBytes for Sevens {
+    ///     fn len(&self) -> usize {
+    ///         self.0
+    ///     }
+    ///     fn fill(&self, to: &mut [MaybeUninit<u8>]) {
+    ///         to.fill(MaybeUninit::new(7));
+    ///     }
+    /// }
+    ///
+    /// let mut message = Message::new();
+    /// message.set_filled(&Sevens(3));
+    /// assert_eq!(&message[..], [7, 7, 7]);
+    /// ```
+    #[inline]
+    pub fn set_filled(&mut self, bytes: &impl FillBytes) {
+        let len = bytes.len();
+        if len > INLINE_MAX {
+            self.set_filled_block(bytes, len);
+            return;
+        }
+        // Empty while it is filled: `fill` is foreign code and may panic.
+        if self.kind.owns() {
+            *self = Self::new();
+        }
+        self.kind = Kind::Inline;
+        self.inline_len = 0;
+        self.more = false;
+        self.routing_id = 0;
+        // In place, not in registers as in `inline_words`: the bytes are not moved afterwards.
+        // SAFETY: the body has room for `INLINE_MAX` bytes, which need not be initialised and which `self` borrows.
+        bytes.fill(unsafe { slice::from_raw_parts_mut((&raw mut self.body).cast(), len) });
+        self.inline_len = len as u8;
+    }
+
+    #[inline(never)]
+    fn set_filled_block(&mut self, bytes: &impl FillBytes, len: usize) {
+        if !self.can_hold(len) {
+            let block = Block::alloc(len);
+            let start = block.ptr();
+            // SAFETY: the block is new, holds at least `len` bytes, and outlives the slice.
+            bytes.fill(unsafe { slice::from_raw_parts_mut(start.as_ptr().cast(), len) });
+            // SAFETY: `fill` has initialised the bytes, and the block has no other holder.
+            *self = unsafe { Self::from_block(block, start, len) };
+            return;
+        }
+        let start = self.block().ptr();
+        self.body.set_view(View { start, len: 0 });
+        // SAFETY: the block has room for the bytes and no other holder, and this message is borrowed mutably.
+        bytes.fill(unsafe { slice::from_raw_parts_mut(start.as_ptr().cast(), len) });
+        self.body.set_view(View { start, len });
         self.more = false;
         self.routing_id = 0;
     }

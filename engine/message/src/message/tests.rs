@@ -1,11 +1,13 @@
 use std::{
     ffi::c_void,
     mem::MaybeUninit,
+    panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
 use proptest::{collection::vec, prelude::*};
+use ringmq_queue::stable::FillBytes;
 
 use super::{INLINE_MAX, Message};
 use crate::Slab;
@@ -287,6 +289,75 @@ fn set_slice_is_from_slice_in_place() {
     let mut constant = Message::from_static(b"constant");
     constant.set_slice(&bytes[..8]);
     assert_eq!(constant.as_slice(), &bytes[..8]);
+}
+
+/// Bytes that are copied on demand, or not at all.
+struct Filler<'a> {
+    bytes: &'a [u8],
+    panics: bool,
+}
+
+// SAFETY: `fill` copies a slice of this length, or panics.
+unsafe impl FillBytes for Filler<'_> {
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn fill(&self, to: &mut [MaybeUninit<u8>]) {
+        assert!(!self.panics, "as told");
+        for (byte, &from) in to.iter_mut().zip(self.bytes) {
+            byte.write(from);
+        }
+    }
+}
+
+#[test]
+fn set_filled_is_set_slice() {
+    let bytes = pattern(200);
+    let mut message = Message::new();
+    for len in (0..=200).chain((0..=200).rev()) {
+        message.set_more(true);
+        message.set_routing_id(7);
+        message.set_filled(&Filler {
+            bytes: &bytes[..len],
+            panics: false,
+        });
+        assert_eq!(&message[..], &bytes[..len]);
+        assert_eq!(message.has_stable_address(), len > INLINE_MAX);
+        assert!(!message.more() && message.routing_id() == 0);
+    }
+}
+
+#[test]
+fn set_filled_reuses_a_block_of_its_own() {
+    let mut message = Message::from_slice(&[1; 100]);
+    let start = message.as_ptr();
+    let bytes = [2; 90];
+    let filler = Filler {
+        bytes: &bytes,
+        panics: false,
+    };
+    message.set_filled(&filler);
+    assert_eq!(message.as_ptr(), start);
+    let other = message.share();
+    message.set_filled(&filler);
+    assert_ne!(message.as_ptr(), start);
+    assert_eq!(message, other);
+}
+
+#[test]
+fn a_message_whose_filling_fails_is_empty_or_unchanged() {
+    for (before, len) in [(3, 8), (100, 8), (100, 90), (3, 90)] {
+        let mut message = Message::from_slice(&pattern(before));
+        let bytes = pattern(len);
+        let filler = Filler {
+            bytes: &bytes,
+            panics: true,
+        };
+        let failed = catch_unwind(AssertUnwindSafe(|| message.set_filled(&filler)));
+        assert!(failed.is_err());
+        assert!(message.is_empty() || message[..] == pattern(before));
+    }
 }
 
 #[test]
