@@ -1,0 +1,121 @@
+//! The pair of fences behind every sleep, between processes.
+//!
+//! The busy side stores, runs the [light fence](Light), and loads the sleeper's threshold. The sleeper stores its
+//! threshold, runs [`heavy_fence`], and looks at the busy side's words once more. At least one of the two sees the other's
+//! store if both fences are full ones, or if the sleeper's is a `membarrier` that reaches every processor which runs a
+//! thread of the busy process: it lands before the busy side's load, which then sees the threshold, or after its store,
+//! which the second look then sees.
+//!
+//! The light side may leave its fence out if its own process is registered for that barrier and the peer has promised,
+//! in the header of its segment, to issue it. A peer that breaks the promise sleeps through its own wake-ups and harms
+//! nobody else. A process whose sandbox withdraws `membarrier` later gets an error from [`heavy_fence`]: it cannot fence
+//! for its peers any more, which rely on the promise, and has to end the connection.
+//!
+//! loom and Miri do not know `membarrier`; there, both sides are a sequentially consistent fence.
+
+use std::io;
+
+#[cfg(not(any(loom, miri)))]
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed, compiler_fence};
+
+use ringmq_queue::sync::{Ordering::SeqCst, fence};
+
+#[cfg(not(any(loom, miri)))]
+const UNKNOWN: u8 = 0;
+/// The process is registered and can issue the barrier itself.
+#[cfg(not(any(loom, miri)))]
+const MEMBARRIER: u8 = 1;
+/// The kernel refused: the process fences on both sides and promises nothing.
+#[cfg(not(any(loom, miri)))]
+const FENCE: u8 = 2;
+
+/// Leaves `UNKNOWN` once and does not change afterwards: what was promised to peers stays true or is an error.
+#[cfg(not(any(loom, miri)))]
+static MODE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// Registers the process with the kernel once. True if it can issue the barrier, and may promise so.
+pub(crate) fn register() -> bool {
+    #[cfg(any(loom, miri))]
+    return false;
+    #[cfg(not(any(loom, miri)))]
+    {
+        let mode = MODE.load(Relaxed);
+        if mode != UNKNOWN {
+            return mode == MEMBARRIER;
+        }
+        // The barrier is issued once as well: a filter may let one command pass and not the other.
+        let can = membarrier(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED).is_ok()
+            && membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED).is_ok();
+        let wanted = if can { MEMBARRIER } else { FENCE };
+        // Two threads can get different answers when only one of them is sandboxed; the first decision binds both.
+        let decided = match MODE.compare_exchange(UNKNOWN, wanted, Relaxed, Relaxed) {
+            Ok(_) => wanted,
+            Err(other) => other,
+        };
+        decided == MEMBARRIER
+    }
+}
+
+/// Orders the sleeper's earlier stores before its later loads, as seen by peers that run the light fence.
+///
+/// Call it after [`Receiver::arm`](crate::Receiver::arm) or [`Sender::ask_for_room`](crate::Sender::ask_for_room) and
+/// before the second look; once for any number of connections. Does not sleep. Costs a system call that interrupts the
+/// processors on which registered processes run: roughly 0.5 to 5 µs.
+///
+/// # Errors
+///
+/// The kernel refuses `membarrier(2)` although it had allowed it when the first segment was created, because a sandbox
+/// was installed meanwhile. Peers rely on the barrier, so the connections of this process have to be ended.
+#[cold]
+#[inline(never)]
+pub fn heavy_fence() -> io::Result<()> {
+    #[cfg(not(any(loom, miri)))]
+    if MODE.load(Relaxed) == MEMBARRIER {
+        // The call orders the processors; these keep the compiler from moving the caller's accesses across it.
+        compiler_fence(SeqCst);
+        membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED)?;
+        compiler_fence(SeqCst);
+        return Ok(());
+    }
+    // Partner: `Light::fence`, which is a full fence because this process has promised nothing.
+    fence(SeqCst);
+    Ok(())
+}
+
+/// The busy side's fence towards one peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Light {
+    /// The peer's barrier reaches this process, and the peer has promised to issue it.
+    is_free: bool,
+}
+
+impl Light {
+    /// `peer_promises` is what the peer's header says, loaded once.
+    pub(crate) fn towards(peer_promises: bool) -> Self {
+        Self {
+            is_free: register() && peer_promises,
+        }
+    }
+
+    /// Orders earlier stores before later loads, as seen by a peer that calls [`heavy_fence`].
+    #[inline(always)]
+    pub(crate) fn fence(self) {
+        #[cfg(not(any(loom, miri)))]
+        if self.is_free {
+            compiler_fence(SeqCst);
+            return;
+        }
+        // Partner: the fence or the system call in `heavy_fence`.
+        fence(SeqCst);
+    }
+}
+
+/// Issues one `membarrier` command.
+#[cfg(not(any(loom, miri)))]
+fn membarrier(command: libc::c_int) -> io::Result<()> {
+    // SAFETY: membarrier takes three integers and touches no memory of the caller.
+    if unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) } == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
