@@ -1,18 +1,22 @@
 //! How a sleeping process is woken: a pipe that the sleeper polls and the peer writes a byte into.
 //!
-//! The peer gets one descriptor, and may do with it what it likes. What that can do to us, and why it does not:
+//! The peer gets the writing end, may keep copies of it, and may do with them what it likes. What that can do to us, and
+//! why it does not:
 //!
-//! * *Closing the reading end*, so that our next byte raises SIGPIPE: the descriptor that goes to the waker is open for
-//!   reading as well as writing, which counts as a reader for as long as the waker holds it. One that is not is refused.
-//! * *Filling the pipe*, or *clearing O_NONBLOCK* on the description that both hold, so that a write or read blocks: every
-//!   access says for itself that it must not wait (`RWF_NOWAIT`). Kernels before 6.4 do not have that for pipes; there the
-//!   waker opens the pipe again for a description of its own, whose flags nobody else can change.
+//! * *Clearing O_NONBLOCK*, which belongs to the description that both processes hold, so that an access blocks. Neither
+//!   side uses a description that the other has: the sleeper never gives its reading end away, and the waker opens the
+//!   pipe again for itself.
+//! * *Closing the reading end*, so that our next byte raises SIGPIPE: the waker opens the pipe for reading as well, which
+//!   makes it a reader for as long as it may write.
+//! * *Filling the pipe*: a write that does not fit is dropped, and the pipe is readable anyway.
 //! * *Emptying the pipe*: only the peer whose sleep it is has an interest in the bytes. A bell must not be shared between
 //!   peers, which could swallow each other's.
+//!
+//! An eventfd would do less: the owner can fill its counter and clear its O_NONBLOCK, and it cannot be opened again.
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, IoSlice, Read, Write},
+    io::{self, Read, Write},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::fs::OpenOptionsExt,
@@ -21,7 +25,7 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
-    sys::stat::{SFlag, fstat},
+    sys::stat::{Mode, SFlag, fchmod, fstat},
     unistd::pipe2,
 };
 
@@ -43,14 +47,15 @@ impl Bell {
     ///
     /// # Errors
     ///
-    /// The process or the system is out of descriptors, or `/proc` is not mounted.
+    /// The process or the system is out of descriptors.
     pub fn new() -> io::Result<(Self, OwnedFd)> {
         let (reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        let ringer = reopen(writing.as_fd())?;
+        // A peer of another user has to be able to open it again. It has no name, so that means who has a descriptor.
+        fchmod(&writing, Mode::from_bits_truncate(0o666))?;
         let bell = Self {
             pipe: File::from(reading),
         };
-        Ok((bell, OwnedFd::from(ringer)))
+        Ok((bell, writing))
     }
 
     /// The descriptor to poll for reading.
@@ -85,72 +90,35 @@ const DRAIN_READS: usize = 17;
 /// The waker's end: rings the peer's bell.
 #[derive(Debug)]
 pub struct Ringer {
+    /// A description of our own, for reading and writing, which no peer ever holds.
     pipe: File,
-    /// The description is our own, so that its O_NONBLOCK can be relied on.
-    is_private: bool,
 }
 
 impl Ringer {
-    /// Checks a received descriptor.
-    ///
-    /// Rings once, because only that tells whether the kernel can write to a pipe without waiting; the peer takes it for
-    /// a spurious wake-up.
+    /// Checks a received descriptor and opens its pipe again. The descriptor is closed in any case.
     ///
     /// # Errors
     ///
-    /// See [`OpenError`]: it is not a pipe, or not open for reading and writing.
+    /// See [`OpenError`]: it is not a pipe, or not open for writing, or `/proc` is not mounted.
     pub fn from_peer(fd: OwnedFd) -> Result<Self, OpenError> {
         let kind = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
-        let mode =
-            OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?) & (OFlag::O_ACCMODE | OFlag::O_PATH);
-        if kind != SFlag::S_IFIFO || mode != OFlag::O_RDWR {
+        let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+        let mode = flags & (OFlag::O_ACCMODE | OFlag::O_PATH);
+        if kind != SFlag::S_IFIFO || (mode != OFlag::O_WRONLY && mode != OFlag::O_RDWR) {
             return Err(OpenError::NotBell);
         }
-        let pipe = File::from(fd);
-        match write_without_waiting(&pipe) {
-            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(Self {
-                pipe: reopen(pipe.as_fd())?,
-                is_private: true,
-            }),
-            _ => Ok(Self {
-                pipe,
-                is_private: false,
-            }),
-        }
+        // Opening a pipe for both never waits for a partner.
+        let pipe = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+        Ok(Self { pipe })
     }
 
     /// Makes the peer's bell readable. Never blocks and never raises a signal.
-    ///
-    /// A pipe that is full is readable, so that nothing is lost when the byte is.
     pub fn ring(&self) {
-        let _ = if self.is_private {
-            (&self.pipe).write(&[1])
-        } else {
-            write_without_waiting(&self.pipe)
-        };
+        // A pipe that is full is readable already. There is no other error.
+        let _ = (&self.pipe).write(&[1]);
     }
-}
-
-/// Opens a pipe again, for reading and writing, with flags that only the new description has.
-fn reopen(pipe: BorrowedFd<'_>) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(format!("/proc/self/fd/{}", pipe.as_raw_fd()))
-}
-
-fn write_without_waiting(pipe: &File) -> io::Result<usize> {
-    let byte = IoSlice::new(&[1]);
-    // SAFETY: one readable byte for the length of the call; -1 means the current position, which a pipe does not have.
-    let written = unsafe {
-        libc::pwritev2(
-            pipe.as_raw_fd(),
-            (&raw const byte).cast(),
-            1,
-            -1,
-            libc::RWF_NOWAIT,
-        )
-    };
-    usize::try_from(written).map_err(|_| io::Error::last_os_error())
 }

@@ -61,7 +61,7 @@ pub enum OpenError {
     Sparse,
     /// The header does not describe a segment of this length and version.
     Header,
-    /// Not the writing end of a pipe that is held open for reading as well.
+    /// Not the writing end of a pipe.
     NotBell,
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod fence;
 #[cfg(not(loom))]
 mod fork;
+#[cfg_attr(loom, allow(dead_code, reason = "a modelled segment has no header to check"))]
 mod layout;
 mod link;
 #[cfg(not(loom))]
@@ -20,6 +21,12 @@ mod record;
 #[cfg(not(loom))]
 mod segment;
 mod sender;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+// So that the tests in here and those outside can share their tools.
+#[cfg(all(test, not(loom)))]
+extern crate self as ringmq_shm;
 
 #[cfg(not(loom))]
 use std::sync::Arc;

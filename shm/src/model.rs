@@ -10,7 +10,14 @@ use loom::{
 };
 use ringmq_queue::sync::{AtomicU32, AtomicU64};
 
-use crate::layout::{Header, Ident, Publish, Release, Returned, State, WantData, WantReturns, WantRoom};
+use crate::{
+    Receiver, Sender,
+    fence::Light,
+    layout::{
+        Geometry, Header, Ident, NEVER, Publish, Release, Returned, State, WantData, WantReturns, WantRoom,
+    },
+    link::{Link, Own},
+};
 
 struct Memory {
     header: Header,
@@ -42,10 +49,12 @@ impl Map {
                 head: word(),
                 taken: word(),
             },
-            want_data: WantData { data_at: word() },
+            want_data: WantData {
+                data_at: AtomicU64::new(NEVER),
+            },
             want_room: WantRoom {
-                head: word(),
-                taken: word(),
+                head: AtomicU64::new(NEVER),
+                taken: AtomicU64::new(NEVER),
             },
             want_returns: WantReturns { armed: word() },
             returned: Returned { blocks: word() },
@@ -83,6 +92,7 @@ impl HeaderRef {
     }
 }
 
+/// The words behind the header. Offsets count from the first of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Area(*const Memory);
 
@@ -172,7 +182,53 @@ impl Ringer {
     }
 }
 
-/// Keeps the signature of the production code.
-pub(crate) fn unsupported<T>() -> io::Result<T> {
-    Err(io::ErrorKind::Unsupported.into())
+/// One side of a modelled connection.
+pub struct Side {
+    /// The writing end.
+    pub sender: Sender,
+    /// The reading end.
+    pub receiver: Receiver,
+    /// Where it sleeps.
+    pub bell: Bell,
 }
+
+/// Which fences the busy sides run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fences {
+    /// As in production without `membarrier`.
+    Full,
+    /// None: such a model has to fail.
+    Missing,
+}
+
+/// Both sides of a connection with rings of `ring_len` bytes and pools of `blocks` blocks.
+pub fn pair(ring_len: usize, blocks: usize, fences: Fences) -> (Side, Side) {
+    let geometry = Geometry {
+        len: ring_len + blocks * BLOCK_LEN,
+        ring_at: 0,
+        ring_len,
+        pool_at: ring_len,
+        block_len: BLOCK_LEN,
+        blocks,
+    };
+    let (a, b) = (Map::new(geometry.len), Map::new(geometry.len));
+    let (bell_a, ringer_a) = Bell::pair();
+    let (bell_b, ringer_b) = Bell::pair();
+    let light = match fences {
+        Fences::Full => Light::towards(true),
+        Fences::Missing => Light::MISSING,
+    };
+    let side = |own: &Map, theirs: &Map, ringer, bell| {
+        let own = Own::new(own.clone(), geometry);
+        let link = Arc::new(Link::new(own, theirs.clone(), geometry, light, ringer));
+        Side {
+            sender: Sender::new(Arc::clone(&link)),
+            receiver: Receiver::new(link),
+            bell,
+        }
+    };
+    (side(&a, &b, ringer_b, bell_a), side(&b, &a, ringer_a, bell_b))
+}
+
+/// The length of a modelled block, and the longest chunk per block.
+pub const BLOCK_LEN: usize = 16;

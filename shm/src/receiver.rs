@@ -1,5 +1,7 @@
 //! The reading end: the only consumer of the peer's ring.
 
+#[cfg(loom)]
+mod faulty;
 mod take;
 
 use std::{fmt, marker::PhantomData, mem::MaybeUninit, sync::Arc};

@@ -1,5 +1,7 @@
 //! The writing end: the only producer of our ring.
 
+#[cfg(loom)]
+mod faulty;
 mod room;
 
 use std::{fmt, sync::Arc};

@@ -18,7 +18,10 @@ use nix::{
         socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg},
     },
 };
-use ringmq_shm::{Bell, Body, PeerSegment, Receiver, Ringer, Segment, Sender, heavy_fence, join};
+use ringmq_shm::{
+    Bell, Body, Lent, PeerSegment, Receiver, Ringer, Segment, Sender, SharedBytes, Violation, heavy_fence,
+    join,
+};
 
 /// One side of a connection.
 pub struct Side {
@@ -103,26 +106,78 @@ impl Side {
 
     /// Receives a message of one part, waiting for it. `None` if the peer is gone.
     pub fn receive(&mut self) -> Option<Vec<u8>> {
-        let mut message = Vec::new();
+        let mut collector = Collector::default();
         loop {
+            if let Some(mut message) = collector.poll(&mut self.receiver).unwrap() {
+                assert_eq!(message.len(), 1);
+                return message.pop();
+            }
             if !self.wait_for_data() {
                 return None;
             }
-            let record = self.receiver.next().unwrap().unwrap();
-            assert!(!record.more);
-            match record.body {
-                Body::Bytes(bytes) => return Some(copy(bytes.len(), |to| bytes.copy_to(to).len())),
-                Body::Lent(lent) => return Some(copy(lent.len(), |to| lent.copy_to(to).len())),
-                Body::Piece { bytes, last, .. } => {
-                    message.extend(copy(bytes.len(), |to| bytes.copy_to(to).len()));
-                    if last {
-                        return Some(message);
-                    }
-                }
-                Body::Abort => message.clear(),
-            }
         }
     }
+}
+
+/// Puts records together to messages, as a user has to.
+#[derive(Default)]
+pub struct Collector {
+    /// The parts of the message in progress.
+    parts: Vec<Vec<u8>>,
+    /// The slices of the part in progress.
+    slices: Vec<u8>,
+    /// Chunks, kept until they are taken out of here, if that is wanted.
+    pub held: Option<Vec<Lent>>,
+}
+
+impl Collector {
+    /// The next whole message, if it is there.
+    pub fn poll(&mut self, receiver: &mut Receiver) -> Result<Option<Vec<Vec<u8>>>, Violation> {
+        while let Some(record) = receiver.next()? {
+            let (more, streamed) = (record.more, record.streamed);
+            assert!(!streamed || (self.parts.is_empty() && self.slices.is_empty()));
+            let is_part = match record.body {
+                Body::Bytes(bytes) => {
+                    self.parts.push(bytes_of(bytes));
+                    true
+                }
+                Body::Lent(lent) => {
+                    self.parts.push(copy(lent.len(), |to| lent.copy_to(to).len()));
+                    if let Some(held) = &mut self.held {
+                        held.push(lent);
+                    }
+                    true
+                }
+                Body::Piece {
+                    bytes,
+                    total,
+                    first,
+                    last,
+                } => {
+                    assert_eq!(first, self.slices.is_empty());
+                    self.slices.extend(bytes_of(bytes));
+                    assert_eq!(last, self.slices.len() as u64 == total);
+                    if last {
+                        self.parts.push(std::mem::take(&mut self.slices));
+                    }
+                    last
+                }
+                Body::Abort => {
+                    self.parts.clear();
+                    self.slices.clear();
+                    false
+                }
+            };
+            if is_part && !more {
+                return Ok(Some(std::mem::take(&mut self.parts)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn bytes_of(bytes: SharedBytes<'_>) -> Vec<u8> {
+    copy(bytes.len(), |to| bytes.copy_to(to).len())
 }
 
 /// What is copied out by `fill`.
@@ -248,8 +303,9 @@ pub fn role() -> Option<(String, UnixStream)> {
 
 /// A body that is different for every number and length.
 pub fn pattern(number: u64, len: usize) -> Vec<u8> {
-    let seed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..len as u64)
-        .map(|at| (seed.rotate_left((at % 64) as u32).wrapping_add(at / 64) & 0xff) as u8)
-        .collect()
+    let seed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let words = (0..len.div_ceil(8) as u64).map(|at| (seed ^ at).wrapping_mul(0xd6e8_feb8_6659_fd93));
+    let mut bytes: Vec<u8> = words.flat_map(u64::to_ne_bytes).collect();
+    bytes.truncate(len);
+    bytes
 }

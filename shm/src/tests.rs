@@ -1,0 +1,1 @@
+//! Tests that need to reach behind the interface.
