@@ -7,7 +7,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::ErrorKind,
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsRawFd, OwnedFd},
         unix::{fs::FileExt, net::UnixStream},
     },
     sync::{Mutex, MutexGuard, PoisonError},
