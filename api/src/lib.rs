@@ -45,9 +45,17 @@
 //! | `tcp://127.0.0.1:*` | a port that the system chooses; [`Socket::last_endpoint`] tells which | – |
 //! | `tcp://server:5555` | the address of that name | the addresses of that name, one after the other |
 //! | `tcp://192.168.1.1:0;server:5555` | – | from that source address |
+//! | `ipc:///run/app/socket`, `ipc://relative` | a unix socket at that path | who listens there |
+//! | `ipc://@name` | that name in the network namespace, without a file | who listens there |
+//! | `ipc://*` | a path in a directory of its own, removed in the end | – |
 //! | `inproc://any text` | that name, in this context | the socket that has the name, or will have it |
 //!
 //! IPv6 takes part when [`Socket::set_ipv6`] says so.
+//!
+//! Over `ipc://` a path that a live socket has is [`Error::AddressInUse`], and so is one at which anything but a socket lies; the
+//! socket of a process that has ended is replaced. Files are removed when their endpoint is unbound or its socket closed,
+//! and only their makers remove them. Connections are for the same user and root, unless
+//! [`Socket::set_ipc_mode`] and [`Socket::set_ipc_same_user`] say otherwise.
 //!
 //! # Queues
 //!

@@ -15,6 +15,6 @@
 //! ```
 
 pub use ringmq_core::monitor::{
-    DisconnectReason, DropCause, Event, EventMask, EventRecord, HandshakeFault, MonitorError,
+    Credentials, DisconnectReason, DropCause, Event, EventMask, EventRecord, HandshakeFault, MonitorError,
     MonitorReceiver, ProtocolFault, Side,
 };

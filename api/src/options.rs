@@ -90,6 +90,49 @@ impl<K: Kind> Socket<K> {
         busy_poll_us, set_busy_poll_us: u32;
         /// SO_BINDTODEVICE; `None`, the default, uses any interface.
         bind_to_device, set_bind_to_device: Option<String>;
+        /// Whether to refuse peers over `ipc://` whose processes run neither as our user nor as root: on accepting, and on
+        /// connecting to where another user listens. The default is yes. A refused peer is an
+        /// [`AcceptFailed`](crate::monitor::Event::AcceptFailed) with its credentials, and on connecting a
+        /// [`HandshakeFailed`](crate::monitor::Event::HandshakeFailed), after which it is tried again.
+        ipc_same_user, set_ipc_same_user: bool;
+        /// Users whose connections bound `ipc://` endpoints take. While any of the three lists has an entry, a peer must be in
+        /// one of them, and [`set_ipc_same_user`](Self::set_ipc_same_user) is not asked. Empty by default.
+        ipc_filter_uid, set_ipc_filter_uid: Vec<u32>;
+        /// Groups, effective or supplementary ones of the peer's process; as
+        /// [`set_ipc_filter_uid`](Self::set_ipc_filter_uid).
+        ipc_filter_gid, set_ipc_filter_gid: Vec<u32>;
+        /// Process ids, as [`set_ipc_filter_uid`](Self::set_ipc_filter_uid). They say who connected, and not who holds the
+        /// connection by now.
+        ipc_filter_pid, set_ipc_filter_pid: Vec<u32>;
+    }
+
+    /// The permission bits of the files that stand for bound `ipc://` endpoints: whoever may write the file may connect. They
+    /// are in force from the moment at which the file appears. `None` leaves them to the process's umask. The default is
+    /// `Some(0o600)`; to let other users in takes [`set_ipc_same_user`](Self::set_ipc_same_user) or a filter as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for more than the nine permission bits.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// use ringmq::{Context, Rep};
+    ///
+    /// let rep = Rep::new(&Context::new())?;
+    /// rep.set_ipc_mode(Some(0o660))?;
+    /// rep.set_ipc_filter_gid(vec![100]);
+    /// assert!(rep.set_ipc_mode(Some(0o4755)).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_ipc_mode(&self, mode: Option<u32>) -> Result<(), Error> {
+        let int = mode.map_or(-1, |mode| i32::try_from(mode).unwrap_or(i32::MAX));
+        self.core().set_raw_option(number::IPC_MODE, &int.to_ne_bytes())
+    }
+
+    /// What [`set_ipc_mode`](Self::set_ipc_mode) has set, or the default.
+    pub fn ipc_mode(&self) -> Option<u32> {
+        self.core().options().ipc_mode
     }
 
     /// Announces a property to every peer of the next endpoints in the handshake; its name begins with `X-`. Several add

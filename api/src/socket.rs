@@ -207,6 +207,29 @@ impl<K: Kind> Socket<K> {
         self.core().pipe_count()
     }
 
+    /// Which processes, users and groups the socket's peers over `ipc://` are, as the kernel says: each peer that is connected,
+    /// and each that a connection is being made to again, as it was last. Does not block. The
+    /// [monitor](Self::monitor) says it of each connection.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// use ringmq::{Context, Rep, Req};
+    ///
+    /// let context = Context::new();
+    /// let rep = Rep::new(&context)?;
+    /// rep.bind("ipc://*")?;
+    /// let req = Req::new(&context)?;
+    /// req.connect(&rep.last_endpoint())?;
+    /// req.send("who am I?")?;
+    /// rep.recv()?;
+    /// assert_eq!(rep.peer_credentials()[0].pid as u32, std::process::id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn peer_credentials(&self) -> Vec<monitor::Credentials> {
+        self.core().peer_credentials()
+    }
+
     /// Reports everything that happens to the socket's connections from now on; an earlier monitor ends. A reader that
     /// does not keep up misses events beyond 1024 and is told how many, but holds nothing up. Does not block; see
     /// [`monitor`](crate::monitor) for an example.

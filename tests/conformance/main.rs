@@ -3,6 +3,7 @@
 mod endpoints;
 mod exchange;
 mod inproc;
+mod ipc;
 mod pipeline;
 mod publish;
 mod router;
@@ -23,10 +24,11 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp,
+    Ipc,
     Inproc,
 }
 
-pub(crate) const TRANSPORTS: [Transport; 2] = [Transport::Tcp, Transport::Inproc];
+pub(crate) const TRANSPORTS: [Transport; 3] = [Transport::Tcp, Transport::Ipc, Transport::Inproc];
 
 impl Transport {
     /// An endpoint to bind that nobody else uses.
@@ -35,6 +37,7 @@ impl Transport {
         let number = NEXT.fetch_add(1, Relaxed);
         match self {
             Transport::Tcp => "tcp://127.0.0.1:*".to_owned(),
+            Transport::Ipc => format!("ipc://@ringmq-{}-{number}", std::process::id()),
             Transport::Inproc => format!("inproc://{number}"),
         }
     }

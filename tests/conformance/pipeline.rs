@@ -146,10 +146,10 @@ fn what_is_sent_arrives_after_the_sender_is_gone() {
         let pull: Pull = receiver(&context);
         pull.bind(&transport.endpoint()).unwrap();
         let endpoint = pull.last_endpoint();
-        let other = if transport == crate::Transport::Tcp {
-            Context::new()
-        } else {
+        let other = if transport == crate::Transport::Inproc {
             context.clone()
+        } else {
+            Context::new()
         };
         let thread = std::thread::spawn(move || {
             let push: Push = sender(&other);

@@ -1,17 +1,21 @@
 //! Endpoints: `tcp://host:port` and its relatives, from text to something that can be bound or connected.
 
+mod ipc;
+#[cfg(test)]
+mod tests;
+
+pub use ipc::IpcEndpoint;
+
 use crate::error::{EndpointFault, Error};
 use nix::{
     ifaddrs::getifaddrs,
     net::if_::{if_nameindex, if_nametoindex},
 };
+use ringmq_io::{Address, UnixAddress};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs},
 };
-
-#[cfg(test)]
-mod tests;
 
 /// Where a socket listens, or whom it connects to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ mod tests;
 pub enum Endpoint {
     /// `tcp://host:port`, and for connecting `tcp://source;host:port`.
     Tcp(TcpEndpoint),
+    /// `ipc:///path`, `ipc://relative/path`, `ipc://@name`, and for binding `ipc://*`.
+    Ipc(IpcEndpoint),
     /// `inproc://name`, any text.
     Inproc(String),
 }
@@ -103,6 +109,9 @@ fn parse(text: &str, usage: Use) -> Result<Endpoint, Error> {
     }
     match scheme {
         "tcp" => parse_tcp(address, usage).map(Endpoint::Tcp).map_err(refuse),
+        "ipc" => IpcEndpoint::parse(address, usage)
+            .map(Endpoint::Ipc)
+            .map_err(refuse),
         "inproc" => Ok(Endpoint::Inproc(address.to_owned())),
         // Known to libzmq and not offered here, like `pgm`, are the same to the caller as never heard of.
         _ => Err(Error::UnsupportedTransport {
@@ -237,7 +246,7 @@ impl TcpEndpoint {
 
     /// The addresses to connect to, best first and at least one. Blocks in the resolver if the host is a name.
     pub fn resolve_connect(&self, ipv6: bool) -> Result<Vec<SocketAddr>, Error> {
-        match self.literal_address() {
+        match self.literal() {
             Some(address) => allow_family(address, ipv6, &self.host).map(|address| vec![address]),
             None => match &self.host {
                 Host::Name(name) => look_up(name, self.port.number(), ipv6),
@@ -247,7 +256,7 @@ impl TcpEndpoint {
     }
 
     /// The address to connect to, if the endpoint says it without any look-up.
-    pub fn literal_address(&self) -> Option<SocketAddr> {
+    pub fn literal(&self) -> Option<SocketAddr> {
         match self.host {
             Host::Ip(address) => Some(SocketAddr::new(address, self.port.number())),
             Host::Any | Host::Zoned(..) | Host::Name(_) => None,
@@ -341,12 +350,19 @@ fn zone_index(zone: &str) -> Option<u32> {
 /// The text that LAST_ENDPOINT reports for a bound address; unbind wants the same text.
 ///
 /// Numeric, with the zone of a link-local address by the name of its interface: `tcp://0.0.0.0:5555`,
-/// `tcp://[::1]:5555`, `tcp://[fe80::1%eth0]:5555`.
-pub fn last_endpoint(address: SocketAddr) -> String {
+/// `tcp://[::1]:5555`, `tcp://[fe80::1%eth0]:5555`. A unix socket without a name, as connecting ones are, is `ipc://`.
+pub fn last_endpoint(address: &Address) -> String {
     match address {
-        SocketAddr::V4(_) => format!("tcp://{address}"),
-        SocketAddr::V6(v6) if v6.scope_id() == 0 => format!("tcp://[{}]:{}", v6.ip(), v6.port()),
-        SocketAddr::V6(v6) => format!("tcp://[{}%{}]:{}", v6.ip(), zone_name(v6.scope_id()), v6.port()),
+        Address::Inet(SocketAddr::V4(v4)) => format!("tcp://{v4}"),
+        Address::Inet(SocketAddr::V6(v6)) if v6.scope_id() == 0 => {
+            format!("tcp://[{}]:{}", v6.ip(), v6.port())
+        }
+        Address::Inet(SocketAddr::V6(v6)) => {
+            format!("tcp://[{}%{}]:{}", v6.ip(), zone_name(v6.scope_id()), v6.port())
+        }
+        Address::Unix(UnixAddress::Unnamed) => "ipc://".to_owned(),
+        Address::Unix(UnixAddress::Path(path)) => format!("ipc://{}", path.display()),
+        Address::Unix(UnixAddress::Abstract(name)) => format!("ipc://@{}", String::from_utf8_lossy(name)),
     }
 }
 
@@ -367,6 +383,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(tcp) => write!(f, "tcp://{tcp}"),
+            Self::Ipc(ipc) => write!(f, "ipc://{ipc}"),
             Self::Inproc(name) => write!(f, "inproc://{name}"),
         }
     }

@@ -134,8 +134,12 @@ pub enum EndpointFault {
     SourceOnBind,
     /// The source address before `;` is malformed.
     InvalidSource,
-    /// The path of an `ipc` endpoint is longer than a socket address can hold.
+    /// The path or name of an `ipc` endpoint is longer than the 107 bytes that a socket address can hold.
     PathTooLong,
+    /// Nothing follows the `@` of an `ipc` endpoint.
+    NoName,
+    /// Connecting needs a path or a name, and got `*`.
+    WildcardPath,
 }
 
 /// What is wrong with an option or its value.
@@ -280,6 +284,8 @@ impl fmt::Display for EndpointFault {
             Self::SourceOnBind => "a source address is for connecting only",
             Self::InvalidSource => "the source address before \";\" is malformed",
             Self::PathTooLong => "the path is too long for a socket address",
+            Self::NoName => "no name after \"@\"",
+            Self::WildcardPath => "connecting needs a path or a name",
         })
     }
 }

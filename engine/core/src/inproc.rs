@@ -66,6 +66,7 @@ impl Inproc {
             waiting.pipe.found(party);
             let peer = Peer {
                 identity: party.identity.to_vec(),
+                credentials: None,
             };
             waiting
                 .socket

@@ -105,6 +105,13 @@ pub const FINISH_GRACE_MS: u64 = 1_000;
 /// How long unbind and disconnect wait for their worker's answer, in milliseconds.
 pub const CLOSE_ANSWER_MS: u64 = 1_000;
 
+/// How long binding a path waits for another binder of the same path, in milliseconds: it needs a few system calls, so one
+/// that takes longer was stopped.
+pub const BIND_LOCK_MS: u64 = 1_000;
+
+/// How long it sleeps between its looks, in milliseconds.
+pub const BIND_LOCK_STEP_MS: u64 = 1;
+
 /// LINGER of sockets made through the Rust API, in milliseconds: long enough for any peer that is there, and bounded,
 /// because a program that cannot end is worse than one that reports what it could not send.
 pub const LINGER_DEFAULT_MS: u64 = 30_000;

@@ -8,6 +8,7 @@ mod channel;
 mod tests;
 
 pub use channel::{MonitorError, MonitorReceiver, MonitorSender, channel};
+pub use ringmq_io::Credentials;
 
 use std::time::Duration;
 
@@ -307,6 +308,9 @@ pub struct EventRecord {
     pub remote: String,
     /// The routing id that the peer announced.
     pub peer: Option<Box<[u8]>>,
+    /// Who the peer is, as far as the kernel knows: for connections over `ipc://`, from [`Event::Accepted`] or
+    /// [`Event::Connected`] on, and for those that were refused, with [`Event::AcceptFailed`].
+    pub credentials: Option<Credentials>,
 }
 
 impl EventRecord {
@@ -318,6 +322,7 @@ impl EventRecord {
             local: String::new(),
             remote: String::new(),
             peer: None,
+            credentials: None,
         }
     }
 

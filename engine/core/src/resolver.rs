@@ -3,13 +3,13 @@
 use std::{io, sync::Arc, thread};
 
 use crate::{
-    endpoint::TcpEndpoint,
+    transport::Transport,
     worker::{Command, Resolved, WorkerShared},
 };
 
 /// What to look up, and for whom.
 pub(crate) struct Request {
-    pub(crate) endpoint: TcpEndpoint,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) ipv6: bool,
     pub(crate) worker: Arc<WorkerShared>,
     pub(crate) slot: u32,
@@ -21,13 +21,13 @@ pub(crate) struct Request {
 pub(crate) fn resolve(request: Request) -> io::Result<()> {
     let look_up = move || {
         let Request {
-            endpoint,
+            transport,
             ipv6,
             worker,
             slot,
             serial,
         } = request;
-        let addresses = endpoint.resolve_connect(ipv6);
+        let addresses = transport.look_up(ipv6);
         worker.push(Command::Resolved(Box::new(Resolved {
             slot,
             serial,

@@ -6,7 +6,7 @@
 //! delivered, so nothing can be freed or moved under the kernel.
 //!
 //! Beside the driver there are direct, non-blocking calls ([`send_now`], [`recv_now`]) for a thread that prefers to
-//! enter the kernel itself, and the creation of TCP sockets ([`socket`]).
+//! enter the kernel itself, and the creation of TCP and unix sockets ([`socket`]).
 //!
 //! ```text
 //! driver.rs  the contract, and the choice between    uring.rs   io_uring: operations to SQEs, CQEs to completions
@@ -37,8 +37,9 @@ pub use completion::{Completion, Interest, Token};
 pub use driver::Driver;
 pub use fd::Fd;
 pub use socket::{
-    TcpOptions, accept, apply_stream_options, local_addr, peer_addr, shutdown_both, shutdown_write,
-    take_error, tcp_connect_start, tcp_listen, unread_bytes,
+    Address, Credentials, TcpOptions, UNIX_NAME_MAX, UnixAddress, UnixOptions, accept, apply_stream_options,
+    local_addr, peer_addr, peer_credentials, peer_groups, shutdown_both, shutdown_write, take_error,
+    tcp_connect_start, tcp_listen, unix_connect_start, unix_listen, unread_bytes,
 };
 pub use sys::{PollFd, recv_now, send_now, wait_fds};
 pub use waker::Waker;

@@ -352,6 +352,81 @@ pub(crate) fn accept(listener: &Fd, address: &mut RawAddress) -> io::Result<Owne
     }
 }
 
+/// The name of our end of a socket.
+pub(crate) fn local_name(fd: &Fd) -> io::Result<RawAddress> {
+    let mut address = RawAddress::empty();
+    let start = (&raw mut address.storage).cast();
+    // SAFETY: the kernel writes at most `len` bytes to the storage, which has that size, and then `len`.
+    check(unsafe { libc::getsockname(fd.as_raw_fd(), start, &raw mut address.len) })?;
+    Ok(address)
+}
+
+/// The name of the other end of a socket.
+pub(crate) fn peer_name(fd: &Fd) -> io::Result<RawAddress> {
+    let mut address = RawAddress::empty();
+    let start = (&raw mut address.storage).cast();
+    // SAFETY: as in `local_name`.
+    check(unsafe { libc::getpeername(fd.as_raw_fd(), start, &raw mut address.len) })?;
+    Ok(address)
+}
+
+/// Who is at the other end of a unix socket.
+pub(crate) fn peer_credentials(fd: &Fd) -> io::Result<libc::ucred> {
+    let mut found = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: at most `len` bytes are written to a local of that size, which consists of integers.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(found)
+}
+
+/// The supplementary groups of the process at the other end of a unix socket.
+pub(crate) fn peer_groups(fd: &Fd) -> io::Result<Vec<u32>> {
+    let mut groups: Vec<libc::gid_t> = vec![0; 64];
+    loop {
+        let mut len = (groups.len() * size_of::<libc::gid_t>()) as libc::socklen_t;
+        // SAFETY: at most `len` bytes are written to the vector, which has that many and holds integers.
+        let outcome = check(unsafe {
+            libc::getsockopt(
+                fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut len,
+            )
+        });
+        let count = len as usize / size_of::<libc::gid_t>();
+        match outcome {
+            Ok(_) => {
+                groups.truncate(count);
+                return Ok(groups);
+            }
+            // The kernel has said how many there are, and they do not change any more.
+            Err(error) if error.raw_os_error() == Some(libc::ERANGE) && count > groups.len() => {
+                groups.resize(count, 0);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Sets the mode of an open file.
+pub(crate) fn set_mode(fd: &Fd, mode: u32) -> io::Result<()> {
+    // SAFETY: no pointers are passed.
+    check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) }).map(drop)
+}
+
 /// Sets a socket option that is an `int`.
 pub(crate) fn set_option(fd: &Fd, level: i32, name: i32, value: i32) -> io::Result<()> {
     let len = size_of::<i32>() as libc::socklen_t;

@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
-use std::io::{self, BufRead, Lines, StdinLock, Write};
-use std::net::SocketAddr;
+use std::fs::Permissions;
+use std::io::{self, BufRead, Lines, Read, StdinLock, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -29,6 +32,8 @@ fn main() -> ExitCode {
         ["restless"] => restless(),
         ["churn", sockets] => churn(sockets),
         ["clients", address, count] => clients(address, count),
+        ["knock", path_or_name] => knock(path_or_name),
+        ["receive", path_or_name] => receive(path_or_name),
         _ => Err(format!("what is {arguments:?}?").into()),
     };
     match outcome {
@@ -188,7 +193,7 @@ fn open_pairs(context: &Context, count: usize) -> Result<Vec<(Push, Pull)>, Box<
 /// Opens connections as a PUSH and leaves them idle; each line opens as many again.
 fn clients(address: &str, count: &str) -> Outcome {
     raise_descriptors()?;
-    let address: SocketAddr = address.parse()?;
+    let address: std::net::SocketAddr = address.parse()?;
     let count: usize = count.parse()?;
     let mut peers = Vec::new();
     let mut told = told();
@@ -205,5 +210,47 @@ fn clients(address: &str, count: &str) -> Outcome {
         if told.next().is_none() {
             return Ok(());
         }
+    }
+}
+
+/// Connects to a unix socket and says what came of it.
+fn knock(path_or_name: &str) -> Outcome {
+    let connected = UnixStream::connect_addr(&unix_address(path_or_name)?);
+    let Ok(mut stream) = connected.inspect_err(|error| println!("refused {:?}", error.kind())) else {
+        return Ok(());
+    };
+    println!("connected");
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut heard = Vec::new();
+    match stream.read_to_end(&mut heard) {
+        // Bytes on their way make the kernel say so, and not just that the end is there.
+        Ok(_) => println!("ended after {}", heard.len()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            println!("ended after {}", heard.len())
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Listens on a unix socket that anybody may write, and says how the connections begin.
+fn receive(path_or_name: &str) -> Outcome {
+    let listener = UnixListener::bind_addr(&unix_address(path_or_name)?)?;
+    if !path_or_name.starts_with('@') {
+        std::fs::set_permissions(path_or_name, Permissions::from_mode(0o666))?;
+    }
+    println!("listening");
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        let mut heard = [0; 10];
+        let outcome = stream.read_exact(&mut heard);
+        println!("{}", if outcome.is_ok() { "greeted" } else { "left" });
+    }
+}
+
+fn unix_address(path_or_name: &str) -> io::Result<SocketAddr> {
+    match path_or_name.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(path_or_name),
     }
 }

@@ -192,7 +192,7 @@ fn malformed_for_one() {
 #[test]
 fn transports_that_are_not_offered() {
     let others = [
-        "ipc", "pgm", "epgm", "norm", "tipc", "vmci", "udp", "ws", "wss", "vsock", "TCP", "nosuch",
+        "IPC", "pgm", "epgm", "norm", "tipc", "vmci", "udp", "ws", "wss", "vsock", "TCP", "nosuch",
     ];
     for other in others {
         for parsed in [
@@ -223,7 +223,7 @@ fn binding_resolves_wildcards_and_literals() {
     ];
     for (text, ipv6, resolved) in rows {
         assert_eq!(
-            last_endpoint(bind(text).resolve_bind(ipv6).unwrap()),
+            last_endpoint(&bind(text).resolve_bind(ipv6).unwrap().into()),
             resolved,
             "{text} {ipv6}"
         );
@@ -250,18 +250,18 @@ fn zones_are_numbers_or_interfaces() {
         panic!("{by_name}")
     };
     assert_eq!(v6.scope_id(), if_nametoindex("lo").unwrap());
-    assert_eq!(last_endpoint(by_name), "tcp://[fe80::1%lo]:5");
+    assert_eq!(last_endpoint(&by_name.into()), "tcp://[fe80::1%lo]:5");
     let by_number = bind("tcp://[fe80::1%4000000]:5").resolve_bind(true).unwrap();
-    assert_eq!(last_endpoint(by_number), "tcp://[fe80::1%4000000]:5");
+    assert_eq!(last_endpoint(&by_number.into()), "tcp://[fe80::1%4000000]:5");
 }
 
 #[test]
 fn connecting_resolves_names_late_and_literals_at_once() {
     assert_eq!(
-        connect("tcp://10.1.2.3:4").literal_address(),
+        connect("tcp://10.1.2.3:4").literal(),
         Some("10.1.2.3:4".parse().unwrap())
     );
-    assert_eq!(connect("tcp://localhost:4").literal_address(), None);
+    assert_eq!(connect("tcp://localhost:4").literal(), None);
     let found = connect("tcp://localhost:4").resolve_connect(false).unwrap();
     assert!(
         !found.is_empty()
@@ -324,5 +324,63 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn ipc_endpoints() {
+    let path = |text: &str| IpcEndpoint::Path(text.into());
+    let rows = [
+        ("ipc:///tmp/a", path("/tmp/a")),
+        ("ipc://relative/a b", path("relative/a b")),
+        ("ipc://@name", IpcEndpoint::Abstract("name".into())),
+        ("ipc://@@", IpcEndpoint::Abstract("@".into())),
+        ("ipc://*a", path("*a")),
+    ];
+    for (text, expected) in rows {
+        for parsed in [Endpoint::parse_bind(text), Endpoint::parse_connect(text)] {
+            let parsed = parsed.unwrap();
+            assert_eq!(parsed, Endpoint::Ipc(expected.clone()));
+            assert_eq!(parsed.to_string(), text);
+        }
+    }
+    assert_eq!(
+        Endpoint::parse_bind("ipc://*").unwrap(),
+        Endpoint::Ipc(IpcEndpoint::Wildcard)
+    );
+    assert_eq!(
+        fault(Endpoint::parse_connect("ipc://*")),
+        EndpointFault::WildcardPath
+    );
+}
+
+#[test]
+fn wrong_ipc_endpoints() {
+    let (longest, long) = ("x".repeat(107), "x".repeat(108));
+    let rows = [
+        ("ipc://".to_owned(), EndpointFault::NoAddress),
+        ("ipc://@".to_owned(), EndpointFault::NoName),
+        ("ipc://a\0b".to_owned(), EndpointFault::EmbeddedNul),
+        (format!("ipc://{long}"), EndpointFault::PathTooLong),
+        (format!("ipc://@{longest}"), EndpointFault::PathTooLong),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(fault(Endpoint::parse_bind(&text)), expected, "{text:?}");
+        assert_eq!(fault(Endpoint::parse_connect(&text)), expected, "{text:?}");
+    }
+    Endpoint::parse_bind(&format!("ipc://{longest}")).unwrap();
+    Endpoint::parse_bind(&format!("ipc://@{}", &longest[1..])).unwrap();
+}
+
+#[test]
+fn unix_sockets_are_reported_as_libzmq_does() {
+    let rows = [
+        (UnixAddress::Unnamed, "ipc://"),
+        (UnixAddress::Path("/tmp/a".into()), "ipc:///tmp/a"),
+        (UnixAddress::Path("a".into()), "ipc://a"),
+        (UnixAddress::Abstract(b"name".to_vec()), "ipc://@name"),
+    ];
+    for (address, text) in rows {
+        assert_eq!(last_endpoint(&address.into()), text);
     }
 }

@@ -7,6 +7,7 @@ fn record(event: Event) -> EventRecord {
         local: "tcp://127.0.0.1:40000".into(),
         remote: "tcp://127.0.0.1:5555".into(),
         peer: None,
+        credentials: None,
     }
 }
 

@@ -337,6 +337,32 @@ impl Codec<Vec<(String, Vec<u8>)>> for Property {
     }
 }
 
+/// Numbers of users, groups or processes, added one by one; no bytes at all clear the list.
+pub(super) struct Ids;
+
+impl Codec<Vec<u32>> for Ids {
+    const RAW_TYPE: RawType = RawType::Ids;
+
+    fn store(bytes: &[u8], row: &Row, field: &mut Vec<u32>) -> Result<(), OptionFault> {
+        if bytes.is_empty() {
+            field.clear();
+            return Ok(());
+        }
+        let int = i32::from_ne_bytes(bytes.try_into().map_err(|_| OptionFault::WrongLength)?);
+        in_range(&row.range, i64::from(int)).ok_or(OptionFault::OutOfRange)?;
+        // Users and groups are unsigned in C.
+        let id = int.cast_unsigned();
+        if !field.contains(&id) {
+            field.push(id);
+        }
+        Ok(())
+    }
+
+    fn load(_: &Vec<u32>) -> Raw<'_> {
+        Raw::Unreadable
+    }
+}
+
 impl Raw<'_> {
     /// Writes the value into the caller's buffer and returns the length of the value.
     ///

@@ -15,10 +15,13 @@ use crate::error::{Error, OptionFault};
 use ringmq_zmtp::SocketType;
 use std::{ops::RangeInclusive, time::Duration};
 
+/// Numbers of options that libzmq does not have: "RM" and two digits, where libzmq will hardly come.
+pub const OWN_NUMBERS: RangeInclusive<i32> = 0x0052_4d00..=0x0052_4dff;
+
 /// What the table says about one option.
 #[derive(Debug)]
 pub struct Row {
-    /// libzmq's number.
+    /// libzmq's number, or one of [`OWN_NUMBERS`].
     pub number: i32,
     /// libzmq's name without `ZMQ_`.
     pub name: &'static str,
@@ -43,6 +46,8 @@ pub struct Row {
 pub enum RawType {
     /// A C `int` of four bytes.
     Int,
+    /// As `Int`, added to what was set before; no bytes at all clear that.
+    Ids,
     /// A signed number of eight bytes.
     I64,
     /// An unsigned number of eight bytes.

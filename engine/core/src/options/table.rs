@@ -13,8 +13,9 @@
 //! ```
 
 use super::codec::{
-    Binary, Bitmap, Codec, Count, Flag, InverseFlag, LastValue, Manual, MillisInTenths, MillisOrMinusOne,
-    MillisOrZero, OrKernels, Property, SecondsOrKernels, SizeOrMinusOne, TextOrNone, Verbose, Verboser,
+    Binary, Bitmap, Codec, Count, Flag, Ids, InverseFlag, LastValue, Manual, MillisInTenths,
+    MillisOrMinusOne, MillisOrZero, OrKernels, Property, SecondsOrKernels, SizeOrMinusOne, TextOrNone,
+    Verbose, Verboser,
 };
 use super::{
     Access::{self, ReadWrite, WriteOnly},
@@ -47,7 +48,7 @@ macro_rules! options {
             pub $field: $type,
         )+}
 
-        /// libzmq's numbers of the options.
+        /// libzmq's numbers of the options, and from [`OWN_NUMBERS`](super::OWN_NUMBERS) those of options that it does not have.
         pub mod number {
             $($(#[doc = $doc])+ pub const $name: i32 = $number;)+
             $($(#[doc = $view_doc])+ pub const $view_name: i32 = $view_number;)+
@@ -238,6 +239,19 @@ options! {
         /// IP_TOS and IPV6_TCLASS of connections.
         tos: u32 = 0 => TOS = 57, Count, NOT_NEGATIVE, NextEndpoint, ReadWrite, ALL;
 
+        /// Processes whose connections a bound ipc endpoint takes. With any of these lists, a peer must be named by one of them;
+        /// without, `IPC_SAME_USER` decides. An `int` is added, no bytes at all clear the list.
+        ipc_filter_pid: Vec<u32> = Vec::new()
+            => IPC_FILTER_PID = 58, Ids, NOT_NEGATIVE, NextEndpoint, WriteOnly, ALL;
+
+        /// Users, as `IPC_FILTER_PID`.
+        ipc_filter_uid: Vec<u32> = Vec::new()
+            => IPC_FILTER_UID = 59, Ids, ANY_INT, NextEndpoint, WriteOnly, ALL;
+
+        /// Groups, as `IPC_FILTER_PID`: effective or supplementary ones of the peer's process.
+        ipc_filter_gid: Vec<u32> = Vec::new()
+            => IPC_FILTER_GID = 60, Ids, ANY_INT, NextEndpoint, WriteOnly, ALL;
+
         /// The routing id, 1 to 255 bytes, that the peer of the next connect gets; empty assigns none.
         connect_routing_id: Vec<u8> = Vec::new()
             => CONNECT_ROUTING_ID = 61, Binary, 1..=255, NextEndpoint, WriteOnly, ROUTERS;
@@ -304,6 +318,13 @@ options! {
         /// Tell publishers of every cancellation, instead of the last one of a topic only.
         xsub_verbose_unsubscribe: bool = false
             => XSUB_VERBOSE_UNSUBSCRIBE = 115, Flag, ANY_INT, Live, WriteOnly, XSUB;
+
+        /// Permission bits of the files of bound ipc endpoints; `None` (−1) leaves them to the process's umask.
+        ipc_mode: Option<u32> = Some(0o600)
+            => IPC_MODE = 0x0052_4d00, OrKernels, -1..=0o777, NextEndpoint, ReadWrite, ALL;
+
+        /// Refuse peers over ipc, on either side, whose processes belong neither to our user nor to root.
+        ipc_same_user: bool = true => IPC_SAME_USER = 0x0052_4d01, Flag, ZERO_OR_ONE, NextEndpoint, ReadWrite, ALL;
     }
     views {
         /// The opposite of IPV6, for old programs.

@@ -54,6 +54,11 @@ fn numbers_and_names_are_unique_and_documented() {
             row.name
         );
         assert!(row.range.start() < row.range.end(), "{}", row.name);
+        assert!(
+            row.number < 1000 || OWN_NUMBERS.contains(&row.number),
+            "{}",
+            row.name
+        );
     }
 }
 
@@ -182,7 +187,7 @@ fn numbers_want_their_exact_size() {
         let size = match row.raw_type {
             RawType::Int => 4,
             RawType::I64 | RawType::U64 => 8,
-            RawType::Bytes | RawType::Text => continue,
+            RawType::Ids | RawType::Bytes | RawType::Text => continue,
         };
         let socket_type = socket_of(row);
         let mut options = Options::default();
@@ -430,5 +435,29 @@ fn what_a_c_int_cannot_hold_is_saturated() {
             .write(&mut [])
             .map_err(|why| rows()[0].refuse(why))),
         OptionFault::WriteOnly
+    );
+}
+
+#[test]
+fn filters_add_up_and_are_cleared() {
+    use number::*;
+    let mut options = Options::default();
+    for uid in [1000, 0, 1000, -2] {
+        set_int(&mut options, IPC_FILTER_UID, uid, PUSH).unwrap();
+    }
+    assert_eq!(options.ipc_filter_uid, [1000, 0, u32::MAX - 1]);
+    assert_eq!(
+        why(set_int(&mut options, IPC_FILTER_PID, -1, PUSH)),
+        OptionFault::OutOfRange
+    );
+    assert_eq!(
+        why(options.set_raw(IPC_FILTER_UID, &[0; 3], PUSH)),
+        OptionFault::WrongLength
+    );
+    options.set_raw(IPC_FILTER_UID, &[], PUSH).unwrap();
+    assert!(options.ipc_filter_uid.is_empty());
+    assert_eq!(
+        why(set_int(&mut options, IPC_MODE, 0o1000, PUSH)),
+        OptionFault::OutOfRange
     );
 }

@@ -16,6 +16,7 @@ use crate::{
     inproc::Party,
     limits,
     link::Link,
+    monitor::Credentials,
     options::Options,
     receive::Receive,
     socket::SocketShared,
@@ -27,6 +28,8 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Peer {
     pub(crate) identity: Vec<u8>,
+    /// Who it is, if the connection is or was a unix socket.
+    pub(crate) credentials: Option<Credentials>,
 }
 
 /// One pipe.

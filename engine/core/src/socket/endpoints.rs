@@ -14,7 +14,8 @@ use crate::{
     link::UNATTACHED,
     monitor::{Event, EventRecord, Side},
     options::Options,
-    pipe, transport,
+    pipe,
+    transport::Target,
     worker::{Command, Dial, NewListener, NewSession},
 };
 
@@ -75,11 +76,11 @@ impl Socket {
     pub fn bind(&mut self, endpoint: &str) -> Result<(), Error> {
         self.check_alive()?;
         self.process_commands();
-        let parsed = match Endpoint::parse_bind(endpoint)? {
-            Endpoint::Inproc(name) => return self.bind_inproc(&name, endpoint),
-            Endpoint::Tcp(tcp) => tcp,
+        let transport = match Target::from(Endpoint::parse_bind(endpoint)?) {
+            Target::Inproc(name) => return self.bind_inproc(&name, endpoint),
+            Target::Kernel(transport) => transport,
         };
-        let (fd, name) = match transport::listen(&parsed, endpoint, &self.options) {
+        let listening = match transport.listen(endpoint, &self.options) {
             Ok(listening) => listening,
             Err(error) => {
                 self.report_bind_failure(endpoint, &error);
@@ -87,13 +88,13 @@ impl Socket {
             }
         };
         let worker = self.context.worker(self.options.affinity)?;
-        let id = self.endpoints.add(&name, true);
+        let id = self.endpoints.add(&listening.name, true);
         let listener = NewListener {
-            fd,
+            listening,
+            transport,
             socket: self.shared.clone(),
             options: self.options.clone().into(),
             endpoint: id,
-            name,
         };
         worker.push(Command::Listen(Box::new(listener)));
         Ok(())
@@ -139,6 +140,7 @@ impl Socket {
             local: endpoint.to_owned(),
             remote: String::new(),
             peer: None,
+            credentials: None,
         });
     }
 
@@ -151,14 +153,14 @@ impl Socket {
     pub fn connect(&mut self, endpoint: &str) -> Result<(), Error> {
         self.check_alive()?;
         self.process_commands();
-        let parsed = match Endpoint::parse_connect(endpoint)? {
-            Endpoint::Inproc(name) => {
+        let transport = match Target::from(Endpoint::parse_connect(endpoint)?) {
+            Target::Inproc(name) => {
                 self.connect_inproc(&name, endpoint);
                 return Ok(());
             }
-            Endpoint::Tcp(tcp) => tcp,
+            Target::Kernel(transport) => transport,
         };
-        transport::check_connect(&parsed, &self.options)?;
+        transport.check_connect(&self.options)?;
         if self.shared.traits.connects_once && self.endpoints.find(endpoint, false).is_some() {
             return Ok(());
         }
@@ -174,7 +176,7 @@ impl Socket {
             self.attach(pipe, false);
             None
         };
-        let dial = Dial::new(parsed, endpoint.to_owned(), &options, self.context.next_seed());
+        let dial = Dial::new(transport, endpoint.to_owned(), &options, self.context.next_seed());
         let session = NewSession {
             socket: self.shared.clone(),
             options,

@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     error::Error,
     limits,
-    monitor::{self, EventMask, EventRecord, MonitorReceiver},
+    monitor::{self, Credentials, EventMask, EventRecord, MonitorReceiver},
     options::Options,
     pattern::{Admission, Nothing, Pattern, Refusal},
     pipe::Pipe,
@@ -108,6 +108,15 @@ impl Socket {
     pub fn pipe_count(&mut self) -> usize {
         self.process_commands();
         self.pipes.len()
+    }
+
+    /// Who the peers over `ipc://` are that the socket has pipes to, in the order of these.
+    pub fn peer_credentials(&mut self) -> Vec<Credentials> {
+        self.process_commands();
+        let keys = self.pipes.keys();
+        keys.into_iter()
+            .filter_map(|key| self.pipes.get(key)?.peer.credentials)
+            .collect()
     }
 
     /// Adds a subscription to a prefix (SUB and XSUB). An XPUB whose owner decides about subscriptions adds it for the peer

@@ -1,6 +1,94 @@
 //! Transports: how an endpoint becomes a descriptor. Everything above works on descriptors alone, and `inproc://`, which
 //! needs none, is the context's own (`inproc.rs`).
 
+mod ipc;
+mod path_lock;
+mod socket_file;
 mod tcp;
 
-pub(crate) use tcp::{check_connect, listen, stream_options};
+use std::{io, sync::Arc};
+
+use ringmq_io::{Address, Credentials, Fd};
+
+use crate::{
+    endpoint::{Endpoint, last_endpoint},
+    error::Error,
+    monitor::Side,
+    options::Options,
+};
+
+pub(crate) use socket_file::SocketFile;
+
+/// An endpoint whose connections are descriptors.
+pub(crate) trait Transport: Send + Sync {
+    /// Listens; `text` is the endpoint as it was given. May block in the resolver.
+    fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error>;
+
+    /// Finds what is wrong with an endpoint to connect to as far as that can be known at once.
+    fn check_connect(&self, options: &Options) -> Result<(), Error>;
+
+    /// The address to connect to, if the endpoint says it without any look-up.
+    fn literal_address(&self) -> Option<Address>;
+
+    /// The addresses to connect to, best first and at least one. Blocks.
+    fn look_up(&self, ipv6: bool) -> Result<Vec<Address>, Error>;
+
+    /// Begins to connect to one of the addresses; the second value tells whether that is done.
+    fn connect(&self, address: &Address, options: &Options) -> Result<(Fd, bool), Error>;
+
+    /// Who is at the other end, if the kernel knows.
+    fn credentials(&self, connection: &Fd) -> io::Result<Option<Credentials>>;
+
+    /// Refuses a new connection, or makes it ready for use. `side` says which end of it we are.
+    fn admit(
+        &self,
+        connection: &Fd,
+        side: Side,
+        peer: Option<&Credentials>,
+        options: &Options,
+    ) -> io::Result<()>;
+}
+
+/// A bound endpoint.
+pub(crate) struct Listening {
+    /// What stands for it in the file system. Goes before the descriptor, which is how it knows that the file is ours.
+    pub(crate) file: Option<SocketFile>,
+    pub(crate) fd: Fd,
+    /// What LAST_ENDPOINT reports.
+    pub(crate) name: String,
+}
+
+impl Listening {
+    fn new(fd: Fd, file: Option<SocketFile>) -> io::Result<Self> {
+        let name = last_endpoint(&ringmq_io::local_addr(&fd)?);
+        Ok(Self { file, fd, name })
+    }
+}
+
+/// What becomes of an endpoint.
+pub(crate) enum Target {
+    /// Connections of the kernel's.
+    Kernel(Arc<dyn Transport>),
+    /// A name in the context.
+    Inproc(String),
+}
+
+impl From<Endpoint> for Target {
+    fn from(endpoint: Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Tcp(tcp) => Self::Kernel(Arc::new(tcp)),
+            Endpoint::Ipc(ipc) => Self::Kernel(Arc::new(ipc)),
+            Endpoint::Inproc(name) => Self::Inproc(name),
+        }
+    }
+}
+
+/// The address is taken, as bind(2) says it.
+fn in_use() -> io::Error {
+    io::Error::from_raw_os_error(libc::EADDRINUSE)
+}
+
+/// A number for the kernel, which counts in C `int`s.
+fn clamp(number: u64) -> i32 {
+    number.min(i32::MAX as u64) as i32
+}

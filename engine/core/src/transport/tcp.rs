@@ -1,15 +1,14 @@
 //! TCP: addresses and socket options.
 
-use ringmq_io::{Fd, TcpOptions, local_addr, tcp_listen};
+use std::io;
 
-use crate::{
-    endpoint::{TcpEndpoint, last_endpoint},
-    error::Error,
-    options::Options,
-};
+use ringmq_io::{Address, Credentials, Fd, TcpOptions, apply_stream_options, tcp_connect_start, tcp_listen};
+
+use super::{Listening, Transport, clamp};
+use crate::{endpoint::TcpEndpoint, error::Error, monitor::Side, options::Options};
 
 /// What the kernel is told about each connection.
-pub(crate) fn stream_options(options: &Options) -> TcpOptions {
+fn stream_options(options: &Options) -> TcpOptions {
     let seconds = |time: Option<std::time::Duration>| time.map(|time| clamp(time.as_secs()));
     TcpOptions {
         send_buffer_bytes: options.send_buffer.map(|bytes| clamp(bytes.into())),
@@ -29,24 +28,55 @@ pub(crate) fn stream_options(options: &Options) -> TcpOptions {
     }
 }
 
-fn clamp(number: u64) -> i32 {
-    number.min(i32::MAX as u64) as i32
-}
-
-/// Listens; returns the descriptor and the text that LAST_ENDPOINT reports.
-pub(crate) fn listen(endpoint: &TcpEndpoint, text: &str, options: &Options) -> Result<(Fd, String), Error> {
-    let address = endpoint.resolve_bind(options.ipv6)?;
-    let listening = tcp_listen(address, &stream_options(options), clamp(options.backlog.into()));
-    let fd = listening.map_err(|error| Error::from_bind(text, error))?;
-    let name = last_endpoint(local_addr(&fd)?);
-    Ok((fd, name))
-}
-
-/// Finds what is wrong with an endpoint to connect to as far as that can be known at once.
-pub(crate) fn check_connect(endpoint: &TcpEndpoint, options: &Options) -> Result<(), Error> {
-    endpoint.resolve_source(options.ipv6)?;
-    if endpoint.literal_address().is_some() {
-        endpoint.resolve_connect(options.ipv6)?;
+impl Transport for TcpEndpoint {
+    fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error> {
+        let address = self.resolve_bind(options.ipv6)?;
+        let listening = tcp_listen(address, &stream_options(options), clamp(options.backlog.into()));
+        let fd = listening.map_err(|error| Error::from_bind(text, error))?;
+        Ok(Listening::new(fd, None)?)
     }
-    Ok(())
+
+    fn check_connect(&self, options: &Options) -> Result<(), Error> {
+        self.resolve_source(options.ipv6)?;
+        if self.literal().is_some() {
+            self.resolve_connect(options.ipv6)?;
+        }
+        Ok(())
+    }
+
+    fn literal_address(&self) -> Option<Address> {
+        self.literal().map(Address::from)
+    }
+
+    fn look_up(&self, ipv6: bool) -> Result<Vec<Address>, Error> {
+        let found = self.resolve_connect(ipv6)?;
+        Ok(found.into_iter().map(Address::from).collect())
+    }
+
+    fn connect(&self, address: &Address, options: &Options) -> Result<(Fd, bool), Error> {
+        let source = self.resolve_source(options.ipv6)?;
+        match address {
+            Address::Inet(address) => Ok(tcp_connect_start(*address, &stream_options(options), source)?),
+            Address::Unix(_) => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT).into()),
+        }
+    }
+
+    /// TCP knows addresses and no users.
+    fn credentials(&self, _: &Fd) -> io::Result<Option<Credentials>> {
+        Ok(None)
+    }
+
+    fn admit(
+        &self,
+        connection: &Fd,
+        side: Side,
+        _: Option<&Credentials>,
+        options: &Options,
+    ) -> io::Result<()> {
+        match side {
+            Side::Bind => apply_stream_options(connection, &stream_options(options)),
+            // It has them since before it connected.
+            Side::Connect => Ok(()),
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Connecting: resolve, try every address, pause, try again.
 
-use std::{net::SocketAddr, os::fd::AsRawFd, sync::Arc, time::Instant};
+use std::{io, os::fd::AsRawFd, sync::Arc, time::Instant};
 
-use ringmq_io::{Fd, Interest, local_addr, peer_addr, take_error, tcp_connect_start};
+use ringmq_io::{Address, Credentials, Fd, Interest, local_addr, peer_addr, take_error};
 
 use super::{
     Op, Worker,
@@ -10,23 +10,23 @@ use super::{
     token,
 };
 use crate::{
-    endpoint::{TcpEndpoint, last_endpoint},
+    endpoint::last_endpoint,
     error::Error,
-    monitor::Event,
+    monitor::{Event, HandshakeFault, Side},
     options::Options,
     reconnect::Backoff,
     resolver,
-    transport::stream_options,
+    transport::Transport,
 };
 
 /// What a session needs to connect, again and again.
 pub(crate) struct Dial {
-    endpoint: TcpEndpoint,
+    transport: Arc<dyn Transport>,
     /// The endpoint as it was given.
     pub(super) text: String,
     backoff: Backoff,
     /// Addresses not yet tried in this round, last first.
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Address>,
     /// Some attempt of this round was refused.
     refused: bool,
 }
@@ -35,14 +35,14 @@ pub(crate) struct Dial {
 pub(crate) struct Resolved {
     pub(crate) slot: u32,
     pub(crate) serial: u64,
-    pub(crate) addresses: Result<Vec<SocketAddr>, Error>,
+    pub(crate) addresses: Result<Vec<Address>, Error>,
 }
 
 impl Dial {
-    pub(crate) fn new(endpoint: TcpEndpoint, text: String, options: &Options, seed: u64) -> Self {
+    pub(crate) fn new(transport: Arc<dyn Transport>, text: String, options: &Options, seed: u64) -> Self {
         let backoff = Backoff::new(options.reconnect_interval, options.reconnect_interval_max, seed);
         Self {
-            endpoint,
+            transport,
             text,
             backoff,
             addresses: Vec::new(),
@@ -70,14 +70,14 @@ impl Worker {
         };
         let Some(dial) = &mut session.dial else { return };
         dial.refused = false;
-        if let Some(address) = dial.endpoint.literal_address() {
+        if let Some(address) = dial.transport.literal_address() {
             dial.addresses = vec![address];
             self.try_next_address(slot);
             return;
         }
         session.phase = Phase::Resolving;
         let request = resolver::Request {
-            endpoint: dial.endpoint.clone(),
+            transport: dial.transport.clone(),
             ipv6: session.options.ipv6,
             worker: self.shared.clone(),
             slot,
@@ -123,16 +123,7 @@ impl Worker {
                 self.pause(slot);
                 return;
             };
-            let started = dial
-                .endpoint
-                .resolve_source(session.options.ipv6)
-                .and_then(|source| {
-                    Ok(tcp_connect_start(
-                        address,
-                        &stream_options(&session.options),
-                        source,
-                    )?)
-                });
+            let started = dial.transport.connect(&address, &session.options);
             match started {
                 Ok((fd, true)) => {
                     self.connected(slot, Arc::new(fd));
@@ -208,8 +199,23 @@ impl Worker {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        session.local = local_addr(&fd).map(last_endpoint).unwrap_or_default();
+        let Some(dial) = &session.dial else { return };
+        session.local = local_addr(&fd)
+            .map(|address| last_endpoint(&address))
+            .unwrap_or_default();
         session.fd = Some(fd.clone());
+        match meet(&*dial.transport, &fd, &session.options) {
+            Ok(credentials) => session.credentials = credentials,
+            Err(error) => {
+                // Whoever sits at the address may go, so it is tried again like one at which nobody is.
+                let errno = error.raw_os_error().unwrap_or(0);
+                session.emit(Event::HandshakeFailed {
+                    reason: HandshakeFault::NoDetail { errno },
+                });
+                self.attempt_failed(slot, false);
+                return;
+            }
+        }
         session.emit(Event::Connected { fd: fd.as_raw_fd() });
         self.open_connection(slot, fd);
     }
@@ -236,7 +242,14 @@ impl Worker {
     }
 }
 
+/// Who has taken our connection, if we may talk to him.
+fn meet(transport: &dyn Transport, fd: &Fd, options: &Options) -> io::Result<Option<Credentials>> {
+    let credentials = transport.credentials(fd)?;
+    transport.admit(fd, Side::Connect, credentials.as_ref(), options)?;
+    Ok(credentials)
+}
+
 /// Connecting to an ephemeral port that nobody listens on can meet itself (simultaneous open).
 fn is_self_connected(fd: &Fd) -> bool {
-    matches!((local_addr(fd), peer_addr(fd)), (Ok(local), Ok(peer)) if local == peer)
+    matches!((local_addr(fd), peer_addr(fd)), (Ok(Address::Inet(local)), Ok(Address::Inet(peer))) if local == peer)
 }

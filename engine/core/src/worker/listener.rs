@@ -2,13 +2,12 @@
 
 use std::{
     io,
-    net::SocketAddr,
     os::fd::AsRawFd,
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
-use ringmq_io::{Fd, Interest, accept, apply_stream_options};
+use ringmq_io::{Address, Credentials, Fd, Interest, accept};
 use ringmq_queue::sync::Ordering;
 
 use super::{Command, Op, Worker, session::Session, timers::Due, token};
@@ -18,26 +17,31 @@ use crate::{
     monitor::{Event, EventRecord, Side},
     options::Options,
     socket::SocketShared,
-    transport::stream_options,
+    transport::{Listening, SocketFile, Transport},
 };
 
 /// A bound endpoint on its way to a worker.
 pub(crate) struct NewListener {
-    pub(crate) fd: Fd,
+    pub(crate) listening: Listening,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) socket: Arc<SocketShared>,
     pub(crate) options: Arc<Options>,
     pub(crate) endpoint: u64,
-    pub(crate) name: String,
 }
 
 pub(super) struct Listener {
+    /// What stands for the endpoint in the file system, until the listener is closed.
+    file: Option<SocketFile>,
     fd: Arc<Fd>,
+    transport: Arc<dyn Transport>,
     pub(super) socket: Arc<SocketShared>,
     options: Arc<Options>,
     pub(super) endpoint: u64,
     name: String,
     /// Closed; the place is free when the poll has come back.
     closing: bool,
+    /// Who waits for that; told by the end of the channel.
+    closed: Option<mpsc::Sender<()>>,
     /// Waits out a lack of descriptors.
     resting: bool,
 }
@@ -49,17 +53,23 @@ pub(crate) struct Accepted {
     pub(super) options: Arc<Options>,
     pub(super) endpoint: u64,
     pub(super) local: String,
-    pub(super) remote: SocketAddr,
+    pub(super) remote: Address,
+    pub(super) credentials: Option<Credentials>,
 }
 
 impl Listener {
     fn emit(&self, event: Event) {
+        self.emit_about(event, None);
+    }
+
+    fn emit_about(&self, event: Event, credentials: Option<Credentials>) {
         self.socket.emit(EventRecord {
             event,
             side: Side::Bind,
             local: self.name.clone(),
             remote: String::new(),
             peer: None,
+            credentials,
         });
     }
 }
@@ -69,13 +79,17 @@ impl Worker {
         if new.socket.is_closed() {
             return;
         }
+        let Listening { file, fd, name } = new.listening;
         let listener = Listener {
-            fd: Arc::new(new.fd),
+            file,
+            fd: Arc::new(fd),
+            transport: new.transport,
             socket: new.socket,
             options: new.options,
             endpoint: new.endpoint,
-            name: new.name,
+            name,
             closing: false,
+            closed: None,
             resting: false,
         };
         listener.emit(Event::Listening {
@@ -142,19 +156,25 @@ impl Worker {
         }
     }
 
-    fn accepted(&mut self, slot: u32, connection: Fd, remote: SocketAddr) {
+    fn accepted(&mut self, slot: u32, connection: Fd, remote: Address) {
         let Some(listener) = self.listeners.get(slot) else {
             return;
         };
-        listener.emit(Event::Accepted {
-            fd: connection.as_raw_fd(),
+        let Listener {
+            transport, options, ..
+        } = listener;
+        let mut credentials = None;
+        let admitted = transport.credentials(&connection).and_then(|found| {
+            credentials = found;
+            transport.admit(&connection, Side::Bind, found.as_ref(), options)
         });
-        if let Err(error) = apply_stream_options(&connection, &stream_options(&listener.options)) {
-            listener.emit(Event::AcceptFailed {
-                errno: error.raw_os_error().unwrap_or(0),
-            });
+        if let Err(error) = admitted {
+            let errno = error.raw_os_error().unwrap_or(0);
+            listener.emit_about(Event::AcceptFailed { errno }, credentials);
             return;
         }
+        let fd = connection.as_raw_fd();
+        listener.emit_about(Event::Accepted { fd }, credentials);
         let accepted = Accepted {
             fd: Arc::new(connection),
             socket: listener.socket.clone(),
@@ -162,6 +182,7 @@ impl Worker {
             endpoint: listener.endpoint,
             local: listener.name.clone(),
             remote,
+            credentials,
         };
         match self.pool.choose(accepted.options.affinity) {
             Ok(worker) if worker.index != self.shared.index => {
@@ -175,7 +196,7 @@ impl Worker {
         if accepted.socket.is_closed() {
             return;
         }
-        let remote = last_endpoint(accepted.remote);
+        let remote = last_endpoint(&accepted.remote);
         let fd = accepted.fd.clone();
         let session = Session::accepted(accepted, remote, self.shared.clone());
         let slot = self.add_session(session);
@@ -203,13 +224,17 @@ impl Worker {
         });
     }
 
-    pub(super) fn close_listener(&mut self, slot: u32) {
+    /// Stops listening. `closed` is let go when the address is free.
+    pub(super) fn close_listener(&mut self, slot: u32, closed: Option<&mpsc::Sender<()>>) {
         let Some(listener) = self.listeners.get_mut(slot) else {
             return;
         };
+        listener.closed = closed.cloned();
         if std::mem::replace(&mut listener.closing, true) {
             return;
         }
+        // First, while nobody can take the socket for a dead one.
+        listener.file = None;
         // Stops accepting at once, whatever the poll in flight still holds.
         let _ = ringmq_io::shutdown_both(&listener.fd);
         listener.emit(Event::Closed {

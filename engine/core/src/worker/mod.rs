@@ -268,17 +268,24 @@ impl Worker {
                 linger,
                 done,
             } => {
-                self.close_where(&socket, Some(endpoint), linger);
+                self.close_where(&socket, Some(endpoint), linger, Some(&done));
                 // Nobody waits any more if the socket's patience is over.
                 let _ = done.send(());
             }
-            Command::CloseSocket { socket, linger } => self.close_where(&socket, None, linger),
+            Command::CloseSocket { socket, linger } => self.close_where(&socket, None, linger, None),
             Command::Stop => self.stopping = true,
         }
     }
 
     /// Closes the listeners of a socket, of one endpoint or all, and retires its sessions.
-    fn close_where(&mut self, socket: &Arc<SocketShared>, endpoint: Option<u64>, linger: Option<Duration>) {
+    /// Whatever goes on ending holds a clone of `done`.
+    fn close_where(
+        &mut self,
+        socket: &Arc<SocketShared>,
+        endpoint: Option<u64>,
+        linger: Option<Duration>,
+        done: Option<&mpsc::Sender<()>>,
+    ) {
         let concerns = |other: &Arc<SocketShared>, its: u64| {
             Arc::ptr_eq(other, socket) && endpoint.is_none_or(|endpoint| endpoint == its)
         };
@@ -286,7 +293,7 @@ impl Worker {
             .listeners
             .find(|listener| concerns(&listener.socket, listener.endpoint))
         {
-            self.close_listener(slot);
+            self.close_listener(slot, done);
         }
         for slot in self
             .sessions

@@ -25,7 +25,7 @@ use super::{Worker, connect::Dial, listener::Accepted};
 use crate::{
     limits,
     link::{Link, lock},
-    monitor::{Event, EventRecord, Side},
+    monitor::{Credentials, Event, EventRecord, Side},
     options::Options,
     pipe::{self, Peer, Pipe},
     socket::{SocketCommand, SocketShared},
@@ -116,6 +116,8 @@ pub(super) struct Session {
     announced: u64,
     pub(super) local: String,
     pub(super) remote: String,
+    /// Who is at the other end of the present connection, if it is a unix socket; `None` over tcp.
+    pub(super) credentials: Option<Credentials>,
     peer_identity: Vec<u8>,
 }
 
@@ -159,6 +161,7 @@ impl Session {
             announced: 0,
             local: String::new(),
             remote: String::new(),
+            credentials: None,
             peer_identity: Vec::new(),
         }
     }
@@ -169,6 +172,7 @@ impl Session {
             options,
             endpoint,
             local,
+            credentials,
             ..
         } = accepted;
         let (link, pipe) = pipe::pair(&worker, &socket, &options, endpoint);
@@ -177,6 +181,7 @@ impl Session {
         session.pipe_per_connection = true;
         session.local = local;
         session.remote = remote;
+        session.credentials = credentials;
         session
     }
 
@@ -217,6 +222,7 @@ impl Session {
             local: self.local.clone(),
             remote: self.remote.clone(),
             peer: (!self.peer_identity.is_empty()).then(|| self.peer_identity.as_slice().into()),
+            credentials: self.credentials,
         });
     }
 
@@ -316,11 +322,12 @@ impl Worker {
                 }
                 session.announced = board.sequence;
             }
-            connection.peer().map(|peer| Peer {
-                identity: peer.identity.clone(),
-            })
+            let identity = connection.peer().map(|peer| peer.identity.clone());
+            Peer {
+                identity: identity.unwrap_or_default(),
+                credentials: session.credentials,
+            }
         };
-        let peer = peer.unwrap_or_default();
         session.peer_identity = peer.identity.clone();
         session.link.transmit.established();
         if let Some(dial) = &mut session.dial {
@@ -330,8 +337,9 @@ impl Worker {
         match session.pipe.take() {
             Some(mut pipe) => {
                 if pipe.peer.identity.is_empty() {
-                    pipe.peer = peer;
+                    pipe.peer.identity = peer.identity;
                 }
+                pipe.peer.credentials = peer.credentials;
                 session.socket.push(SocketCommand::Attach(pipe));
             }
             None => session.link.notify(|key| SocketCommand::Up(key, Box::new(peer))),

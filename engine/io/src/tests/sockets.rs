@@ -1,14 +1,22 @@
-//! Direct calls and TCP sockets.
+//! Direct calls and sockets.
 
 use super::fixture::*;
 use crate::{
-    Fd, PollFd, TcpOptions, accept, apply_stream_options, local_addr, peer_addr, recv_now, send_now,
+    Address, Fd, PollFd, TcpOptions, accept, apply_stream_options, local_addr, peer_addr, recv_now, send_now,
     shutdown_both, shutdown_write, sys, take_error, tcp_connect_start, tcp_listen, unread_bytes, wait_fds,
 };
 use std::{io, net::SocketAddr, time::Duration};
 
 fn loopback() -> SocketAddr {
     "127.0.0.1:0".parse().expect("an address")
+}
+
+/// Where a TCP socket is bound.
+fn bound_to(fd: &Fd) -> SocketAddr {
+    match local_addr(fd).expect("address") {
+        Address::Inet(address) => address,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn wait_for(fd: &Fd, writable: bool) {
@@ -18,7 +26,7 @@ fn wait_for(fd: &Fd, writable: bool) {
 
 fn connected(address: SocketAddr, options: &TcpOptions) -> (Fd, Fd) {
     let listener = tcp_listen(address, options, 16).expect("listen");
-    let bound = local_addr(&listener).expect("address");
+    let bound = bound_to(&listener);
     let (client, done) = tcp_connect_start(bound, options, None).expect("connect");
     if !done {
         wait_for(&client, true);
@@ -27,7 +35,7 @@ fn connected(address: SocketAddr, options: &TcpOptions) -> (Fd, Fd) {
     wait_for(&listener, false);
     let (server, from) = accept(&listener).expect("accept");
     assert_eq!(from, local_addr(&client).expect("address"));
-    assert_eq!(peer_addr(&client).expect("address"), bound);
+    assert_eq!(peer_addr(&client).expect("address"), bound.into());
     apply_stream_options(&server, options).expect("options");
     (client, server)
 }
@@ -125,7 +133,7 @@ fn a_device_can_be_bound_to() {
 #[test]
 fn a_refused_connection_tells_so() {
     let listener = tcp_listen(loopback(), &TcpOptions::default(), 1).expect("listen");
-    let bound = local_addr(&listener).expect("address");
+    let bound = bound_to(&listener);
     drop(listener);
     let error = match tcp_connect_start(bound, &TcpOptions::default(), None) {
         Ok((fd, _)) => {
@@ -141,11 +149,14 @@ fn a_refused_connection_tells_so() {
 fn a_source_address_is_used() {
     let options = TcpOptions::default();
     let listener = tcp_listen(loopback(), &options, 1).expect("listen");
-    let bound = local_addr(&listener).expect("address");
-    let source = "127.0.0.2:0".parse().expect("an address");
+    let bound = bound_to(&listener);
+    let source: SocketAddr = "127.0.0.2:0".parse().expect("an address");
     let (client, _) = tcp_connect_start(bound, &options, Some(source)).expect("connect");
     wait_for(&client, true);
     let (_, from) = accept(&listener).expect("accept");
+    let Address::Inet(from) = from else {
+        panic!("{from:?}")
+    };
     assert_eq!(from.ip(), source.ip());
     assert_ne!(from.port(), 0);
 }
@@ -159,7 +170,7 @@ fn an_ipv6_listener_takes_ipv4_if_asked_to() {
         };
         let any = "[::]:0".parse().expect("an address");
         let listener = tcp_listen(any, &options, 1).expect("listen");
-        let port = local_addr(&listener).expect("address").port();
+        let port = bound_to(&listener).port();
         let v4 = SocketAddr::from(([127, 0, 0, 1], port));
         let outcome = tcp_connect_start(v4, &options, None).and_then(|(fd, _)| {
             wait_for(&fd, true);
@@ -179,7 +190,7 @@ fn an_empty_listener_has_nobody_to_accept() {
 #[test]
 fn a_taken_address_is_in_use() {
     let listener = tcp_listen(loopback(), &TcpOptions::default(), 1).expect("listen");
-    let bound = local_addr(&listener).expect("address");
+    let bound = bound_to(&listener);
     let error = tcp_listen(bound, &TcpOptions::default(), 1).expect_err("taken");
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
 }
