@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ringmq::{Context, Error, Interest, Poller, Pull, Push};
+use ringmq_tests::watchdog::within;
 
-use crate::{MOMENT, TRANSPORTS, join, receiver, sender, texts};
+use crate::{MOMENT, PATIENCE, TRANSPORTS, join, receiver, sender, texts};
 
 #[test]
 fn nothing_waits_longer_than_it_was_told() {
@@ -154,4 +155,21 @@ fn messages_between_commands_come_without_a_gap() {
             assert_eq!(texts(&pull), ["m"]);
         }
     }
+}
+
+/// A worker that has slept for long takes the end of everything and the command to stop in one go.
+#[test]
+fn a_context_ends_after_its_last_endpoint() {
+    within(PATIENCE, || {
+        for _ in 0..200 {
+            let context = Context::new();
+            let pull = Pull::new(&context).unwrap();
+            pull.bind("tcp://127.0.0.1:*").unwrap();
+            pull.unbind(&pull.last_endpoint()).unwrap();
+            assert!(matches!(
+                pull.recv_within(Duration::from_millis(1)),
+                Err(Error::TimedOut)
+            ));
+        }
+    });
 }

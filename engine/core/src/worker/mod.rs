@@ -313,7 +313,8 @@ impl Worker {
     /// The one place where the worker sleeps. With sends about to start it only looks; without work it first yields a
     /// few rounds, because what comes next often comes from a thread that waits for this core.
     fn enter_kernel(&mut self) {
-        let busy = !self.sending.is_empty() || self.idle_rounds < self.patience;
+        // A worker whose last command was to stop has nothing that would wake it.
+        let busy = !self.sending.is_empty() || self.idle_rounds < self.patience || self.is_done();
         let timeout = if busy {
             Some(Duration::ZERO)
         } else {
