@@ -66,26 +66,26 @@ impl Bell {
     /// Makes the descriptor unreadable until the peer rings again. False if the peer has closed its end.
     ///
     /// Call it after waking and before looking at the rings. Never blocks, and empties what a pipe holds at most: a peer
-    /// that rings without end cannot keep it busy.
+    /// that rings without end cannot keep it busy. The end of the peer is an edge only once: remember it.
     pub fn drain(&self) -> bool {
         let mut bytes = [0; DRAIN_BYTES];
         for _ in 0..DRAIN_READS {
             match (&self.pipe).read(&mut bytes) {
                 Ok(0) => return false,
-                Ok(DRAIN_BYTES) => {}
+                // Not the end yet: the peer may have rung and then closed, and both are a single edge.
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Less than asked for: empty now, or empty before.
-                Ok(_) | Err(_) => break,
+                Err(_) => break,
             }
         }
         true
     }
 }
 
-/// How many bytes one read of [`Bell::drain`] takes, and how many reads it makes at most: more than the 64 KiB that a
-/// pipe holds. An honest peer leaves a few bytes.
+/// How many bytes one read of [`Bell::drain`] takes, and how many reads it makes at most: more than it takes to find
+/// a pipe of 64 KiB empty. An honest peer leaves a few bytes.
 const DRAIN_BYTES: usize = 4096;
-const DRAIN_READS: usize = 17;
+const DRAIN_READS: usize = 18;
 
 /// The waker's end: rings the peer's bell.
 #[derive(Debug)]

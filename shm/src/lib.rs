@@ -1,5 +1,13 @@
 //! Single-producer single-consumer rings in sealed memory files, between two processes that need not trust each other.
 
+/// Where a test may have the process killed; nothing otherwise.
+macro_rules! failpoint {
+    ($name:literal) => {
+        #[cfg(all(test, not(loom)))]
+        crate::tests::deaths::pass($name);
+    };
+}
+
 #[cfg(not(loom))]
 mod bell;
 #[cfg(not(loom))]

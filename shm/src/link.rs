@@ -108,11 +108,13 @@ impl Link {
         }
         // Before the peer can see it, because it may lend the same blocks again at once.
         self.held.remove(first, count);
+        failpoint!("before a return");
         // SAFETY: both mappings live as long as `self`.
         let (ours, theirs) = unsafe { (self.own.map.header().get(), self.theirs.header().get()) };
         // Release (and more): our accesses to the chunk come before the peer's, which loads the word in
         // `Sender::collect_returns`.
         ours.returned.blocks.fetch_xor(1 << first, SeqCst);
+        failpoint!("after a return");
         self.light.fence();
         // Relaxed: ordered by the fence; nothing is read on the strength of it.
         if theirs.want_returns.armed.load(Relaxed) != 0 {

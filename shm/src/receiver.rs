@@ -250,9 +250,12 @@ impl Receiver {
         self.release_taken_at = self.taken + RELEASE_MESSAGES;
         // SAFETY: `link` keeps both mappings.
         let (ours, theirs) = unsafe { (self.own_words.get(), self.their_words.get()) };
+        failpoint!("before the release");
         ours.release.taken.store(self.taken, Relaxed);
+        failpoint!("half released");
         // Release: our reads of the records come before the position, which the peer loads in `Sender::refresh_head`.
         ours.release.head.store(self.head, Release);
+        failpoint!("after the release");
         // Partner: `heavy_fence` between the peer's `ask_for_room` and its second look.
         self.link.light.fence();
         let head_at = theirs.want_room.head.load(Relaxed);
@@ -260,7 +263,9 @@ impl Receiver {
         let is_enough = |head: u64, taken: u64| head >= head_at && taken >= taken_at;
         // The peer sleeps for what we have just passed.
         if is_enough(self.head, self.taken) && !is_enough(head, taken) {
+            failpoint!("before ringing for room");
             self.link.ringer.ring();
+            failpoint!("after ringing for room");
         }
     }
 
@@ -273,6 +278,7 @@ impl Receiver {
         let ours = unsafe { self.own_words.get() };
         // Relaxed: the caller's fence orders it before the second look.
         ours.want_data.data_at.store(self.seen_tail, Relaxed);
+        failpoint!("armed");
     }
 
     /// Takes [`arm`](Self::arm) back. Harmless when not armed.

@@ -55,7 +55,7 @@ pub struct Sender {
     own_words: HeaderRef,
     their_words: HeaderRef,
     link: Arc<Link>,
-    /// The message in progress was published in part.
+    /// What was published ends in the middle of a message.
     streaming: bool,
     /// A body is written in pieces, and some are missing.
     in_pieces: bool,
@@ -157,8 +157,10 @@ impl Sender {
         // peer's to read. Positions are multiples of eight.
         unsafe {
             self.area.store_word(at, word(BODY, u64::from(more), body.len()));
+            failpoint!("header written");
             self.area.write(at + HEADER_LEN, body);
         }
+        failpoint!("record written");
         self.advance(size(body.len()), more);
     }
 
@@ -171,12 +173,14 @@ impl Sender {
         let Some((first, count)) = self.take_run(body.len()) else {
             unreachable!("only the sender takes blocks, and it has just seen some");
         };
+        failpoint!("chunk taken");
         let geometry = &self.link.own.geometry;
         // SAFETY: the run lies in our pool and was free a moment ago, so nobody else has it.
         unsafe {
             self.area
                 .write(geometry.pool_at + first * geometry.block_len, body)
         };
+        failpoint!("chunk written");
         self.put_chunk(first, count, body.len(), more);
         true
     }
@@ -258,6 +262,7 @@ impl Sender {
             self.area
                 .write(at + HEADER_LEN + prefix, &body[*done..*done + slice]);
         }
+        failpoint!("piece written");
         *done += slice;
         self.advance(size(prefix + slice), more || !is_last);
         true
@@ -298,12 +303,12 @@ impl Sender {
         if self.staged == self.tail {
             return;
         }
-        // Whether the beginning is still ours to change.
-        if self.open && !self.streaming {
+        if self.open && self.message_at >= self.tail {
             let at = self.offset(self.message_at);
-            // SAFETY: an open message that is not streaming begins at or after the tail, so the peer does not read it yet.
+            // SAFETY: the record was written there, and is at or after the tail, so the peer does not read it yet.
             unsafe { self.area.store_word(at, self.area.load_word(at) | STREAMED_BIT) };
         }
+        failpoint!("marked");
         self.streaming = self.open;
         self.has_chores = self.open;
         self.lent |= self.lent_staged;
@@ -319,8 +324,10 @@ impl Sender {
         let link = &self.link;
         // SAFETY: `link` keeps both mappings.
         let (ours, theirs) = unsafe { (self.own_words.get(), self.their_words.get()) };
-        // Release: the records come before the position, which the peer loads in `Receiver::refresh_tail`.
+        failpoint!("before the tail");
+        // Release: the records come before the position, which the peer loads in `Receiver::load_tail`.
         ours.publish.tail.store(self.tail, Release);
+        failpoint!("after the tail");
         // Partner: `heavy_fence` between the peer's `arm` and its second look.
         link.light.fence();
         let data_at = theirs.want_data.data_at.load(Relaxed);
@@ -419,7 +426,9 @@ impl Sender {
 #[cold]
 #[inline(never)]
 fn ring(link: &Link) {
+    failpoint!("before ringing for data");
     link.ringer.ring();
+    failpoint!("after ringing for data");
 }
 
 /// The numbers of the bits that are set.

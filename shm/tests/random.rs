@@ -16,15 +16,16 @@ const POOL: usize = 11 * 4096;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Writes a message of parts with these lengths, as far as there is room, and publishes it or takes it back.
+    /// Writes a message of parts with these lengths, as far as there is room.
     Send {
         lens: Vec<usize>,
-        publishes: bool,
+        then: Then,
     },
     /// Writes a message and publishes it after each part. Gives up after `given_up` parts, if there are more.
     Stream {
         lens: Vec<usize>,
         given_up: usize,
+        then: Then,
     },
     /// Writes a body in pieces. Gives up if it takes more than `patience` turns.
     Pieces {
@@ -46,6 +47,14 @@ enum Step {
     Release,
 }
 
+/// What becomes of messages that are written.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Publish,
+    RollBack,
+    Nothing,
+}
+
 fn len() -> impl Strategy<Value = usize> {
     let limits = [0, 1, 7, 8, 9, 64, 4096, BODY_MAX, RING, POOL];
     prop_oneof![
@@ -56,11 +65,15 @@ fn len() -> impl Strategy<Value = usize> {
     ]
 }
 
+fn then() -> impl Strategy<Value = Then> {
+    prop_oneof![4 => Just(Then::Publish), 1 => Just(Then::RollBack), 2 => Just(Then::Nothing)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let lens = || prop::collection::vec(len(), 1..5);
     prop_oneof![
-        6 => (lens(), prop::bool::weighted(0.8)).prop_map(|(lens, publishes)| Step::Send { lens, publishes }),
-        2 => (lens(), 0usize..6).prop_map(|(lens, given_up)| Step::Stream { lens, given_up }),
+        6 => (lens(), then()).prop_map(|(lens, then)| Step::Send { lens, then }),
+        3 => (lens(), 0usize..6, then()).prop_map(|(lens, given_up, then)| Step::Stream { lens, given_up, then }),
         2 => (len(), 0usize..40).prop_map(|(len, patience)| Step::Pieces { len, patience }),
         2 => (1..POOL).prop_map(|len| Step::Loan { len }),
         1 => (1..POOL).prop_map(|len| Step::Keep { len }),
@@ -76,6 +89,9 @@ struct Pair {
     b: Side,
     collector: Collector,
     loans: Vec<Chunk>,
+    /// Written, and not published.
+    staged: Vec<Vec<Vec<u8>>>,
+    /// Published, and not received.
     sent: VecDeque<Vec<Vec<u8>>>,
     number: u64,
     written: u64,
@@ -91,6 +107,7 @@ impl Pair {
             b,
             collector,
             loans: Vec::new(),
+            staged: Vec::new(),
             sent: VecDeque::new(),
             number: 0,
             written: 0,
@@ -103,16 +120,33 @@ impl Pair {
     }
 
     fn publish(&mut self, message: Vec<Vec<u8>>) {
+        self.staged.push(message);
         self.a.sender.publish();
-        self.sent.push_back(message);
-        self.written += 1;
+        self.note_published();
+        assert!(self.staged.is_empty());
+    }
+
+    fn stream(&mut self) {
+        self.a.sender.stream();
+        self.note_published();
+    }
+
+    fn note_published(&mut self) {
+        let published = (self.a.sender.written() - self.written) as usize;
+        self.written += published as u64;
+        self.sent.extend(self.staged.drain(..published));
+    }
+
+    fn roll_back(&mut self) {
+        self.a.sender.rollback();
+        self.staged.clear();
         assert_eq!(self.a.sender.written(), self.written);
     }
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Send { lens, publishes } => self.send(&lens, publishes),
-            Step::Stream { lens, given_up } => self.stream(&lens, given_up),
+            Step::Send { lens, then } => self.send(&lens, then),
+            Step::Stream { lens, given_up, then } => self.send_in_parts(&lens, given_up, then),
             Step::Pieces { len, patience } => self.pieces(len, patience),
             Step::Loan { len } => self.lend(len),
             Step::Keep { len } => self.loans.extend(self.a.sender.loan(len)),
@@ -126,7 +160,7 @@ impl Pair {
         }
     }
 
-    fn send(&mut self, lens: &[usize], publishes: bool) {
+    fn send(&mut self, lens: &[usize], then: Then) {
         let message = self.bodies(lens);
         let says_room = lens.len() == 1 && lens[0] <= BODY_MAX && self.a.sender.has_room(lens[0]).unwrap();
         for (index, body) in message.iter().enumerate() {
@@ -134,32 +168,38 @@ impl Pair {
                 continue;
             }
             assert!(!says_room);
-            // What fails leaves nothing behind: a first part needs no rollback, and there is nothing to publish.
-            return if index > 0 {
-                self.a.sender.rollback();
+            // What fails leaves nothing behind: a first part needs no rollback, and those before can be published.
+            if index > 0 {
+                self.roll_back();
             } else {
                 self.a.sender.publish();
-            };
+                self.note_published();
+            }
+            return;
         }
-        if publishes {
-            self.publish(message);
-        } else {
-            self.a.sender.rollback();
+        self.end(message, then);
+    }
+
+    fn end(&mut self, message: Vec<Vec<u8>>, then: Then) {
+        match then {
+            Then::Publish => self.publish(message),
+            Then::RollBack => self.roll_back(),
+            Then::Nothing => self.staged.push(message),
         }
     }
 
-    fn stream(&mut self, lens: &[usize], given_up: usize) {
+    fn send_in_parts(&mut self, lens: &[usize], given_up: usize, then: Then) {
         let message = self.bodies(lens);
         for (index, body) in message.iter().enumerate() {
             if index == given_up || !self.a.sender.write(body, index + 1 < message.len()) {
-                return self.a.sender.rollback();
+                return self.roll_back();
             }
             if index + 1 < message.len() {
-                self.a.sender.stream();
+                self.stream();
             }
             self.receive();
         }
-        self.publish(message);
+        self.end(message, then);
     }
 
     fn pieces(&mut self, len: usize, patience: usize) {
@@ -169,10 +209,11 @@ impl Pair {
             if self.a.sender.write_pieces(&message[0], &mut done, false) {
                 return self.publish(message);
             }
+            self.note_published();
             self.receive();
             self.b.receiver.release();
         }
-        self.a.sender.rollback();
+        self.roll_back();
     }
 
     fn lend(&mut self, len: usize) {
@@ -196,6 +237,8 @@ impl Pair {
 
     /// Everything comes back.
     fn finish(mut self) {
+        self.a.sender.publish();
+        self.note_published();
         while !self.sent.is_empty() {
             self.receive();
         }

@@ -155,6 +155,7 @@ impl Receiver {
             return Err(Violation::Chunk);
         }
         self.link.held.insert(first, count);
+        failpoint!("chunk held");
         let lent = Lent::new(Arc::clone(&self.link), first, count, len as usize);
         Ok(What::Lent(lent))
     }

@@ -76,6 +76,7 @@ impl Sender {
         ours.want_room.taken.store(taken_at, Relaxed);
         ours.want_returns.armed.store(u64::from(needs_chunk), Relaxed);
         self.is_asking = true;
+        failpoint!("asked");
         Ok(())
     }
 
@@ -134,6 +135,7 @@ impl Sender {
             // SAFETY: the record will lie behind this one, so there is room for both before the peer's head. Positions
             // are multiples of eight, so that there is room for a header word before the end of the ring.
             unsafe { self.area.store_word(at, word(PAD, 0, len)) };
+            failpoint!("padded");
             self.staged = lap_end;
         }
         self.clear_to = self.lap_end().min(self.seen_head + self.ring_len());

@@ -31,10 +31,12 @@ pub struct Side {
     epoll: Epoll,
     /// How often it has slept.
     pub sleeps: u64,
+    /// The peer is gone. The bell has said so once, and does not ring again.
+    is_alone: bool,
 }
 
 impl Side {
-    fn new(ends: (Sender, Receiver), bell: Bell) -> Self {
+    pub fn new(ends: (Sender, Receiver), bell: Bell) -> Self {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
         let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0);
         epoll.add(bell.fd(), event).unwrap();
@@ -44,15 +46,20 @@ impl Side {
             bell,
             epoll,
             sleeps: 0,
+            is_alone: false,
         }
     }
 
     /// Sleeps until the bell rings, without a limit. False if the peer is gone.
     pub fn sleep(&mut self) -> bool {
+        if self.is_alone {
+            return false;
+        }
         self.sleeps += 1;
         let mut events = [EpollEvent::empty()];
         while self.epoll.wait(&mut events, EpollTimeout::NONE) == Err(nix::Error::EINTR) {}
-        self.bell.drain()
+        self.is_alone = !self.bell.drain();
+        !self.is_alone
     }
 
     /// Sleeps until there is a record. False if the peer is gone and there is none.
