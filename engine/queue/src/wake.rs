@@ -164,6 +164,27 @@ impl Parker {
         found & NOTIFIED != 0
     }
 
+    /// Owner, armed for the descriptor for longer than one sleep, because an event loop watches it: makes the descriptor
+    /// unreadable, and takes back and renews the announcement if somebody has answered it.
+    ///
+    /// Look at every queue afterwards, and call this again once more if there was something: what is pushed later makes
+    /// the descriptor readable. Without news this is one read of the descriptor.
+    ///
+    /// # Panics
+    ///
+    /// If not armed for the descriptor.
+    pub fn settle(&self) {
+        // A ring that this swallows came after its waker's exchange, which the load below therefore sees.
+        self.event.drain();
+        // Acquire: observes the work that the waker stored before the exchange in `notify`.
+        let found = self.state.word().load(Acquire);
+        assert_ne!(found & ON_FD, 0, "settle() without arm(Fd)");
+        if found & NOTIFIED != 0 {
+            self.disarm();
+            self.arm(ParkOn::Fd);
+        }
+    }
+
     /// Owner, after `arm(ParkOn::Futex)`: sleeps until woken or until `deadline`; `None` sleeps without a limit.
     ///
     /// False if and only if the deadline passed without a wake-up. Returns at once if a [`wake`](Self::wake) came after

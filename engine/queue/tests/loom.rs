@@ -122,6 +122,53 @@ fn no_wake_up_is_lost_on_a_descriptor() {
     explore(6, || values_wake_the_consumer(2, ParkOn::Fd, BOTH));
 }
 
+/// An event loop's descriptor: announced once, settled after each poll, never disarmed by its owner. `looks_again` is the
+/// look at the ring after settling.
+fn values_ring_a_watched_descriptor(looks_again: bool) {
+    let (mut producer, mut consumer) = spsc::ring(2);
+    let parker = Arc::new(Parker::new());
+    let waker = Arc::clone(&parker);
+    parker.arm(ParkOn::Fd);
+    let pushing = thread::spawn(move || {
+        for value in 0..2 {
+            producer.try_push(value).unwrap();
+            waker.wake();
+        }
+    });
+    let mut expected = 0;
+    while expected < 2 {
+        parker.poll_fd();
+        if looks_again {
+            parker.settle();
+        }
+        while let Some(value) = consumer.pop() {
+            assert_eq!(value, expected);
+            expected += 1;
+            if looks_again {
+                parker.settle();
+            }
+        }
+        if !looks_again {
+            parker.settle();
+        }
+    }
+    pushing.join().unwrap();
+}
+
+#[test]
+fn no_value_is_missed_by_a_watched_descriptor() {
+    explore(4, || values_ring_a_watched_descriptor(true));
+}
+
+#[test]
+fn without_a_look_after_settling_a_watched_descriptor_stays_silent() {
+    must_deadlock(
+        "without_a_look_after_settling_a_watched_descriptor_stays_silent",
+        4,
+        || values_ring_a_watched_descriptor(false),
+    );
+}
+
 #[test]
 fn without_the_fence_of_the_busy_side_a_wake_up_is_lost() {
     must_deadlock("without_the_fence_of_the_busy_side_a_wake_up_is_lost", 4, || {

@@ -146,3 +146,57 @@ fn arming_twice_is_noticed() {
 fn a_parker_is_one_line() {
     assert_eq!(size_of::<Parker>(), 64);
 }
+
+#[test]
+fn a_watched_descriptor_is_readable_from_a_wake_to_the_next_settle() {
+    let parker = Parker::new();
+    parker.fd().unwrap();
+    parker.arm(ParkOn::Fd);
+    assert!(!is_readable(&parker));
+    for _ in 0..3 {
+        parker.wake();
+        parker.wake();
+        assert!(is_readable(&parker));
+        parker.settle();
+        assert!(!is_readable(&parker));
+    }
+    assert_eq!(parker.wakes(), 3);
+}
+
+/// The owner sleeps on the descriptor alone and never disarms it: every value must make it readable.
+#[test]
+fn no_value_is_missed_by_an_owner_that_only_settles() {
+    const COUNT: u32 = 20_000;
+    let parker = Arc::new(Parker::new());
+    let mailbox = Arc::new(crate::mailbox::Mailbox::new());
+    parker.fd().unwrap();
+    parker.arm(ParkOn::Fd);
+    let (waker, sender) = (Arc::clone(&parker), Arc::clone(&mailbox));
+    let pushing = thread::spawn(move || {
+        for value in 0..COUNT {
+            sender.push(value);
+            waker.wake();
+            if value % 16 == 0 {
+                thread::yield_now();
+            }
+        }
+    });
+    let mut taken = Vec::new();
+    while taken.len() < COUNT as usize {
+        let mut poll = libc::pollfd {
+            fd: parker.fd().unwrap().as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // No timeout: a lost wake-up hangs the test.
+        // SAFETY: one valid entry, for the length of the call.
+        unsafe { libc::poll(&mut poll, 1, -1) };
+        parker.settle();
+        while !mailbox.is_empty() {
+            mailbox.drain(&mut taken);
+            parker.settle();
+        }
+    }
+    pushing.join().unwrap();
+    assert!(taken.into_iter().eq(0..COUNT));
+}
