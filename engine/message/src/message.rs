@@ -2,6 +2,7 @@
 
 mod body;
 mod compare;
+mod foreign;
 mod make;
 
 use std::{fmt, mem::ManuallyDrop, ops::Deref, slice};

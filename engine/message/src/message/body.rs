@@ -30,6 +30,9 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The one with the highest number.
+    pub(super) const LAST: Self = Self::Held;
+
     #[inline(always)]
     pub(super) fn owns(self) -> bool {
         self >= Self::Block

@@ -367,3 +367,46 @@ fn set_slice_reuses_a_block_of_its_own() {
     message.set_slice(&[2; 90]);
     assert_eq!(message.as_slice().as_ptr(), address);
 }
+
+#[test]
+fn memory_holds_a_message_until_it_is_closed() {
+    use std::mem::MaybeUninit;
+    let mut memory = MaybeUninit::<Message>::zeroed();
+    let place = memory.as_mut_ptr();
+    // SAFETY: the memory is ours and zeroed, which is an empty message.
+    unsafe {
+        assert!(Message::at(place).is_some_and(|message| message.is_empty()));
+        place.write(Message::from_slice(&[7; 100]));
+        assert!(Message::at(place).is_some_and(|message| message.len() == 100));
+        assert!(Message::close_at(place));
+        assert!(Message::at(place).is_none());
+        assert!(!Message::close_at(place));
+        assert!(Message::at(std::ptr::null_mut()).is_none());
+    }
+}
+
+#[test]
+fn bytes_that_cannot_be_a_message_are_none() {
+    use std::mem::MaybeUninit;
+    for byte in [5, 100, 255] {
+        let mut memory = MaybeUninit::<Message>::uninit();
+        let place = memory.as_mut_ptr();
+        // SAFETY: the memory is ours, and these bytes name no kind.
+        unsafe {
+            place.cast::<u8>().write_bytes(byte, size_of::<Message>());
+            assert!(Message::at(place).is_none());
+        }
+    }
+}
+
+#[test]
+fn a_message_to_be_written_has_room_or_is_refused() {
+    for len in [0, 1, 56, 57, 256 << 10, (256 << 10) + 1, 3 << 20] {
+        // SAFETY: the bytes are filled before they are read.
+        let mut message = unsafe { Message::unwritten(len) }.unwrap();
+        message.as_mut_slice().fill(9);
+        assert!(message.len() == len && message.iter().all(|&byte| byte == 9));
+    }
+    // SAFETY: there is nothing to read.
+    assert!(unsafe { Message::unwritten(usize::MAX / 2 + 1) }.is_none());
+}
