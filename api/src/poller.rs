@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use ringmq_core::{Error, Events, PollItem, Source, Wait, poll};
+use ringmq_core::{Error, PollItem, Readiness, Source, Wait, poll};
 
 use crate::{Socket, kind::Kind};
 
@@ -22,10 +22,11 @@ pub enum Interest {
 }
 
 impl Interest {
-    fn events(self) -> Events {
-        Events {
+    fn readiness(self) -> Readiness {
+        Readiness {
             readable: self != Interest::Writable,
             writable: self != Interest::Readable,
+            ..Readiness::default()
         }
     }
 }
@@ -68,7 +69,7 @@ pub struct PollEvent {
 /// ```
 #[derive(Default)]
 pub struct Poller<'a> {
-    items: Vec<(Watched<'a>, Events)>,
+    items: Vec<(Watched<'a>, Readiness)>,
 }
 
 enum Watched<'a> {
@@ -90,18 +91,18 @@ impl<'a> Poller<'a> {
             |watched: &Watched<'_>| matches!(watched, Watched::Socket(other) if std::ptr::eq(*other, core));
         if let Some(item) = self.items.iter().position(|(watched, _)| same(watched)) {
             let wanted = &mut self.items[item].1;
-            wanted.readable |= interest.events().readable;
-            wanted.writable |= interest.events().writable;
+            wanted.readable |= interest.readiness().readable;
+            wanted.writable |= interest.readiness().writable;
             return item;
         }
-        self.items.push((Watched::Socket(core), interest.events()));
+        self.items.push((Watched::Socket(core), interest.readiness()));
         self.items.len() - 1
     }
 
     /// Adds any descriptor that poll(2) takes; returns the item's number. A descriptor that is broken or hung up counts as
     /// ready for what was asked, so that the next call on it shows the error.
     pub fn add_fd(&mut self, fd: &'a impl AsFd, interest: Interest) -> usize {
-        self.items.push((Watched::Fd(fd.as_fd()), interest.events()));
+        self.items.push((Watched::Fd(fd.as_fd()), interest.readiness()));
         self.items.len() - 1
     }
 
@@ -129,21 +130,21 @@ impl<'a> Poller<'a> {
                 // Every socket was borrowed above.
                 (Watched::Socket(_), None) => continue,
             };
-            items.push(PollItem {
-                source,
-                interest: *interest,
-                ready: Events::default(),
-            });
+            items.push(PollItem::new(source, *interest));
         }
-        while let Err(error) = poll(&mut items, wait) {
+        while let Err(error) = poll(&mut items, wait, None) {
             if !matches!(error, Error::Interrupted) {
                 return Err(error);
             }
         }
-        let ready = items.iter().enumerate().map(|(item, found)| PollEvent {
-            item,
-            readable: found.ready.readable,
-            writable: found.ready.writable,
+        let events = items.iter().zip(&self.items).enumerate();
+        let ready = events.map(|(item, (found, (_, interest)))| {
+            let found = found.ready();
+            PollEvent {
+                item,
+                readable: interest.readable && (found.readable || found.broken),
+                writable: interest.writable && (found.writable || found.broken),
+            }
         });
         Ok(ready.filter(|event| event.readable || event.writable).collect())
     }

@@ -157,6 +157,28 @@ fn messages_between_commands_come_without_a_gap() {
     }
 }
 
+/// Also those that would not have to wait.
+#[test]
+fn every_call_after_the_shutdown_says_so() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (push, pull): (Push, Pull) = (sender(&context), receiver(&context));
+        join(transport, &pull, &push);
+        push.send("one").unwrap();
+        push.send("two").unwrap();
+        assert_eq!(&*pull.recv().unwrap(), b"one");
+        context.shutdown();
+        assert!(matches!(push.send("three").unwrap_err().error, Error::Terminated));
+        assert!(matches!(
+            push.try_send("four").unwrap_err().error,
+            Error::Terminated
+        ));
+        assert!(matches!(pull.recv(), Err(Error::Terminated)));
+        assert!(matches!(pull.try_recv(), Err(Error::Terminated)));
+        assert!(matches!(pull.events(), Err(Error::Terminated)));
+    }
+}
+
 /// A worker that has slept for long takes the end of everything and the command to stop in one go.
 #[test]
 fn a_context_ends_after_its_last_endpoint() {

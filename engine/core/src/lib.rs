@@ -33,7 +33,7 @@ mod worker;
 
 pub use context::{Context, ContextOptions, Pinning};
 pub use error::{EndpointFault, Error, OptionFault, errno};
-pub use poll::{PollItem, Source, poll};
+pub use poll::{PollItem, Readiness, Source, poll};
 pub use ringmq_io::DriverKind;
 pub use ringmq_zmtp::SocketType;
 pub use socket::{Events, Socket, Wait};

@@ -272,6 +272,13 @@ impl ProtocolFault {
     }
 }
 
+/// Whoever is told of a socket's events: by workers and by the socket's own thread, one at a time, and never after
+/// [`Event::MonitorStopped`].
+pub trait Listener: Send {
+    /// Takes an event. Called wherever the event happens, so it must not block, and not use the socket that is listened to.
+    fn hear(&mut self, record: EventRecord);
+}
+
 /// Which events a listener wants, by their [numbers](Event::number).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventMask(pub u64);

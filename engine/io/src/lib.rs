@@ -41,5 +41,5 @@ pub use socket::{
     local_addr, peer_addr, peer_credentials, peer_groups, shutdown_both, shutdown_write, take_error,
     tcp_connect_start, tcp_listen, unix_connect_start, unix_listen, unread_bytes,
 };
-pub use sys::{PollFd, recv_now, send_now, wait_fds};
+pub use sys::{PollFd, recv_now, send_now, wait_fds, wait_fds_masked};
 pub use waker::Waker;

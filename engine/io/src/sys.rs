@@ -10,7 +10,7 @@ use std::{
     io,
     marker::PhantomData,
     mem::MaybeUninit,
-    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
     time::Duration,
 };
@@ -160,6 +160,11 @@ pub struct PollFd<'fd> {
 impl<'fd> PollFd<'fd> {
     /// Awaits readability, writability or both. Hang-up and errors are always awaited.
     pub fn new(fd: &'fd impl AsFd, readable: bool, writable: bool) -> Self {
+        Self::borrowed(fd.as_fd(), readable, writable)
+    }
+
+    /// [`new`](Self::new) of a descriptor that is borrowed already.
+    pub fn borrowed(fd: BorrowedFd<'fd>, readable: bool, writable: bool) -> Self {
         let mut events = 0;
         if readable {
             events |= libc::POLLIN;
@@ -169,12 +174,24 @@ impl<'fd> PollFd<'fd> {
         }
         Self {
             entry: libc::pollfd {
-                fd: fd.as_fd().as_raw_fd(),
+                fd: fd.as_raw_fd(),
                 events,
                 revents: 0,
             },
             fd: PhantomData,
         }
+    }
+
+    /// Awaits urgent data (`POLLPRI`) as well.
+    #[must_use]
+    pub fn with_urgent(mut self) -> Self {
+        self.entry.events |= libc::POLLPRI;
+        self
+    }
+
+    /// Whether the last wait found urgent data.
+    pub fn is_urgent(&self) -> bool {
+        self.entry.revents & libc::POLLPRI != 0
     }
 
     /// Whether the last wait found bytes, a connection or the end of the stream to read.
@@ -210,16 +227,30 @@ impl std::fmt::Debug for PollFd<'_> {
 ///
 /// `Interrupted` if a signal was caught: the caller decides whether to go on waiting, and for how long.
 pub fn wait_fds(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<usize> {
+    wait_fds_masked(fds, timeout, None)
+}
+
+/// [`wait_fds`] with another signal mask for the length of the wait, if there is one.
+///
+/// # Errors
+///
+/// As [`wait_fds`].
+pub fn wait_fds_masked(
+    fds: &mut [PollFd<'_>],
+    timeout: Option<Duration>,
+    mask: Option<&libc::sigset_t>,
+) -> io::Result<usize> {
     let limit = timeout.map(timespec);
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: `PollFd` is a transparent wrapper of `pollfd`, so this is an array of `fds.len()` of them that we alone
-    // borrow; `limit` is null or points to a local that outlives the call; a null signal mask leaves the mask alone.
+    // borrow; `limit` is null or points to a local that outlives the call; `mask` is null, which leaves the mask alone, or a
+    // reference.
     let returned = unsafe {
         libc::ppoll(
             fds.as_mut_ptr().cast(),
             fds.len() as libc::nfds_t,
             limit,
-            ptr::null(),
+            mask.map_or(ptr::null(), ptr::from_ref),
         )
     };
     check(returned).map(|ready| ready as usize)

@@ -1,6 +1,6 @@
 //! The bounded way from the workers to one reader of events.
 
-use super::{Event, EventMask, EventRecord};
+use super::{Event, EventMask, EventRecord, Listener};
 use std::{
     collections::VecDeque,
     fmt,
@@ -120,6 +120,12 @@ impl MonitorSender {
             state.lost = state.lost.saturating_add(1);
         }
         self.0.wake(state);
+    }
+}
+
+impl Listener for MonitorSender {
+    fn hear(&mut self, record: EventRecord) {
+        self.emit(record);
     }
 }
 

@@ -74,8 +74,7 @@ impl Socket {
     /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::AddressInUse`],
     /// [`Error::AddressNotAvailable`], [`Error::NoDevice`], [`Error::Terminated`], [`Error::Io`].
     pub fn bind(&mut self, endpoint: &str) -> Result<(), Error> {
-        self.check_alive()?;
-        self.process_commands();
+        self.process_commands()?;
         let transport = match Target::from(Endpoint::parse_bind(endpoint)?) {
             Target::Inproc(name) => return self.bind_inproc(&name, endpoint),
             Target::Kernel(transport) => transport,
@@ -151,8 +150,7 @@ impl Socket {
     ///
     /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::Terminated`], [`Error::Io`].
     pub fn connect(&mut self, endpoint: &str) -> Result<(), Error> {
-        self.check_alive()?;
-        self.process_commands();
+        self.process_commands()?;
         let transport = match Target::from(Endpoint::parse_connect(endpoint)?) {
             Target::Inproc(name) => {
                 self.connect_inproc(&name, endpoint);
@@ -209,8 +207,7 @@ impl Socket {
     }
 
     fn remove_endpoint(&mut self, endpoint: &str, bound: bool) -> Result<(), Error> {
-        self.check_alive()?;
-        self.process_commands();
+        self.process_commands()?;
         let no_such = || Error::NoSuchEndpoint {
             endpoint: endpoint.to_owned(),
         };

@@ -1,6 +1,7 @@
 //! The socket: what all patterns share. It runs on its owner's thread, without a lock.
 
 mod endpoints;
+mod event_fd;
 mod shared;
 mod wait;
 
@@ -16,7 +17,7 @@ use crate::{
     context::Context,
     error::Error,
     limits,
-    monitor::{self, Credentials, EventMask, EventRecord, MonitorReceiver},
+    monitor::{self, Credentials, EventMask, EventRecord, Listener, MonitorReceiver},
     options::Options,
     pattern::{Admission, Nothing, Pattern, Refusal},
     pipe::Pipe,
@@ -37,6 +38,8 @@ pub struct Socket {
     commands: Vec<SocketCommand>,
     lending: wait::Lending,
     patience: wait::Patience,
+    /// An event loop of the application's watches the socket's descriptor.
+    watched: bool,
 }
 
 impl Socket {
@@ -63,6 +66,7 @@ impl Socket {
             commands: Vec::new(),
             lending: wait::Lending::default(),
             patience: wait::Patience::default(),
+            watched: false,
         })
     }
 
@@ -106,13 +110,13 @@ impl Socket {
 
     /// How many connections the socket has pipes for: for a connecting socket, before they are established, too.
     pub fn pipe_count(&mut self) -> usize {
-        self.process_commands();
+        self.drain_commands();
         self.pipes.len()
     }
 
     /// Who the peers over `ipc://` are that the socket has pipes to, in the order of these.
     pub fn peer_credentials(&mut self) -> Vec<Credentials> {
-        self.process_commands();
+        self.drain_commands();
         let keys = self.pipes.keys();
         keys.into_iter()
             .filter_map(|key| self.pipes.get(key)?.peer.credentials)
@@ -126,8 +130,7 @@ impl Socket {
     ///
     /// [`Error::NotSupported`] for other types.
     pub fn subscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
-        self.check_alive()?;
-        self.process_commands();
+        self.process_commands()?;
         self.pattern
             .behaviour()
             .subscribe(&mut self.pipes, &self.shared, prefix)
@@ -139,8 +142,7 @@ impl Socket {
     ///
     /// [`Error::NotSupported`] for other types.
     pub fn unsubscribe(&mut self, prefix: &[u8]) -> Result<(), Error> {
-        self.check_alive()?;
-        self.process_commands();
+        self.process_commands()?;
         self.pattern
             .behaviour()
             .unsubscribe(&mut self.pipes, &self.shared, prefix)
@@ -152,8 +154,7 @@ impl Socket {
     ///
     /// [`Error::NotSupported`] for other types.
     pub fn topics_count(&mut self) -> Result<usize, Error> {
-        self.check_alive()?;
-        self.process_commands();
+        self.process_commands()?;
         let count = self.pattern.behaviour().topics_count(&mut self.pipes);
         self.bury();
         count.ok_or(Error::NotSupported)
@@ -169,7 +170,7 @@ impl Socket {
     #[inline]
     pub fn send(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
-            self.process_commands();
+            self.process_commands()?;
         }
         match self.pattern.send(&mut self.pipes, message) {
             Ok(()) => Ok(()),
@@ -185,7 +186,7 @@ impl Socket {
     #[inline]
     pub fn send_bytes(&mut self, body: &[u8], wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
-            self.process_commands();
+            self.process_commands()?;
         }
         if body.len() < limits::REFERENCE_BODY_MIN
             && let Some(Ok(())) = self.pattern.send_bytes(&mut self.pipes, body)
@@ -209,7 +210,7 @@ impl Socket {
                 Outcome::Again => {}
                 Outcome::Expired(error) => return Err(error),
             }
-            self.process_commands();
+            self.process_commands()?;
             match self.pattern.send(&mut self.pipes, message) {
                 Ok(()) => {
                     self.finish_waiting(waiting);
@@ -230,7 +231,7 @@ impl Socket {
     #[inline]
     pub fn recv(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
-            self.process_commands();
+            self.process_commands()?;
         }
         self.pipes.patient = wait != Wait::No;
         match self.pattern.recv(&mut self.pipes, message) {
@@ -255,7 +256,7 @@ impl Socket {
                 Outcome::Again => {}
                 Outcome::Expired(error) => return Err(error),
             }
-            self.process_commands();
+            self.process_commands()?;
             match self.pattern.recv(&mut self.pipes, message) {
                 Ok(()) => {
                     self.finish_waiting(waiting);
@@ -272,8 +273,8 @@ impl Socket {
     ///
     /// [`Error::Terminated`].
     pub fn events(&mut self) -> Result<Events, Error> {
-        self.check_alive()?;
-        self.process_commands();
+        self.settle();
+        self.process_commands()?;
         self.flush();
         self.pump();
         let behaviour = self.pattern.behaviour();
@@ -292,8 +293,15 @@ impl Socket {
     /// events, and is told how many, but never holds anything up.
     pub fn monitor(&mut self, mask: EventMask) -> MonitorReceiver {
         let (sender, receiver) = monitor::channel(limits::MONITOR_QUEUE_LEN, mask);
-        self.shared.set_monitor(Some(sender));
+        self.shared.set_monitor(Some(Box::new(sender)));
         receiver
+    }
+
+    /// Reports events to `listener` from now on; an earlier one is told that it is over. `None` reports to nobody.
+    pub fn set_listener(&mut self, listener: Option<Box<dyn Listener>>) {
+        self.shared
+            .emit(EventRecord::bare(monitor::Event::MonitorStopped));
+        self.shared.set_monitor(listener);
     }
 
     fn check_alive(&self) -> Result<(), Error> {
@@ -304,8 +312,19 @@ impl Socket {
         }
     }
 
-    /// Does what workers have asked for.
-    fn process_commands(&mut self) {
+    /// Does what workers have asked for. After the end of the context nothing is done any more, so that the mailbox is
+    /// never quiet again, and every call comes here and learns of it.
+    fn process_commands(&mut self) -> Result<(), Error> {
+        self.check_alive()?;
+        while !self.shared.is_quiet() {
+            self.drain_commands();
+            self.settle();
+            self.check_alive()?;
+        }
+        Ok(())
+    }
+
+    fn drain_commands(&mut self) {
         if self.shared.is_quiet() {
             return;
         }
@@ -335,6 +354,7 @@ impl Socket {
             }
             SocketCommand::Lent(key, fd) => self.take_lent(key, fd),
             SocketCommand::Closed(key) => self.end(key),
+            SocketCommand::Terminated => {}
         }
     }
 
@@ -401,13 +421,11 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.shared.close();
         self.context.inproc().forget(&self.shared);
-        self.process_commands();
+        self.drain_commands();
         for pipe in self.pipes.iter_mut() {
             pipe.rollback();
         }
         self.context.close_socket(&self.shared, self.options.linger);
-        self.shared
-            .emit(EventRecord::bare(monitor::Event::MonitorStopped));
-        self.shared.set_monitor(None);
+        self.set_listener(None);
     }
 }

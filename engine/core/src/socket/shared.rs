@@ -11,7 +11,7 @@ use ringmq_queue::{
 
 use crate::{
     link::lock,
-    monitor::{EventRecord, MonitorSender},
+    monitor::{EventRecord, Listener},
     pattern::Traits,
     pipe::{Peer, Pipe},
     subscription::SubscriptionSet,
@@ -31,6 +31,8 @@ pub(crate) enum SocketCommand {
     Lent(u64, Arc<Fd>),
     /// Nothing more comes from this pipe.
     Closed(u64),
+    /// The context is terminating. Stays in the mailbox, where every call comes across it.
+    Terminated,
 }
 
 /// The subscriptions of a SUB or XSUB: state, which every connection announces in full when it comes up.
@@ -52,7 +54,7 @@ pub(crate) struct SocketShared {
     /// Some pipe has begun to gather messages since the socket last waited. Only the socket's owner touches it.
     gathering: AtomicBool,
     pub(crate) subscriptions: Mutex<Board>,
-    monitor: Mutex<Option<MonitorSender>>,
+    monitor: Mutex<Option<Box<dyn Listener>>>,
 }
 
 impl SocketShared {
@@ -98,10 +100,10 @@ impl SocketShared {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// The context is terminating: blocked calls return.
+    /// The context is terminating: blocked calls return, and so does every later one.
     pub(crate) fn terminate(&self) {
         self.terminated.store(true, Ordering::SeqCst);
-        self.parker.wake();
+        self.push(SocketCommand::Terminated);
     }
 
     pub(crate) fn is_terminated(&self) -> bool {
@@ -119,14 +121,16 @@ impl SocketShared {
     }
 
     /// Replaces the listener to the socket's events.
-    pub(crate) fn set_monitor(&self, sender: Option<MonitorSender>) {
-        *lock(&self.monitor) = sender;
+    pub(crate) fn set_monitor(&self, listener: Option<Box<dyn Listener>>) {
+        let former = std::mem::replace(&mut *lock(&self.monitor), listener);
+        // Outside of the lock: a listener may take its time to go.
+        drop(former);
     }
 
     /// Reports an event, without ever waiting for whoever listens.
     pub(crate) fn emit(&self, record: EventRecord) {
-        if let Some(monitor) = &*lock(&self.monitor) {
-            monitor.emit(record);
+        if let Some(monitor) = &mut *lock(&self.monitor) {
+            monitor.hear(record);
         }
     }
 }

@@ -114,7 +114,7 @@ impl Socket {
     pub(super) fn take_lent(&mut self, key: PipeKey, fd: Arc<Fd>) {
         self.lending.asked = None;
         self.lending.lent = Some((key, fd));
-        if self.pipes.len() != 1 || self.pipes.get(key).is_none() {
+        if self.watched || self.pipes.len() != 1 || self.pipes.get(key).is_none() {
             self.give_back();
         }
     }
@@ -154,7 +154,7 @@ impl Socket {
 
     /// Asks the worker for the right to read, if that is worth it: the socket has one connection, and it is not silent.
     fn ask_to_lend(&mut self) {
-        if self.lending.lent.is_some() || self.lending.silent || self.pipes.len() != 1 {
+        if self.watched || self.lending.lent.is_some() || self.lending.silent || self.pipes.len() != 1 {
             return;
         }
         let Some(key) = self
@@ -234,6 +234,9 @@ impl Socket {
     }
 
     fn sleep_for_commands(&mut self, deadline: Option<Instant>) -> Result<Outcome, Error> {
+        if self.watched {
+            return self.sleep_on_event_fd(deadline);
+        }
         let parker = &self.shared.parker;
         parker.arm(ParkOn::Futex);
         if !self.shared.is_quiet() || self.shared.is_terminated() {
@@ -295,7 +298,9 @@ impl Socket {
         // Whoever polls does not look at the connection.
         self.give_back();
         self.shared.parker.fd()?;
-        self.shared.parker.arm(ParkOn::Fd);
+        if !self.watched {
+            self.shared.parker.arm(ParkOn::Fd);
+        }
         Ok(self.shared.is_quiet() && !self.shared.is_terminated())
     }
 
@@ -311,6 +316,10 @@ impl Socket {
 
     /// Ends what [`begin_waiting_on_fd`](Self::begin_waiting_on_fd) began.
     pub fn end_waiting_on_fd(&mut self) {
-        self.shared.parker.disarm();
+        if self.watched {
+            self.settle();
+        } else {
+            self.shared.parker.disarm();
+        }
     }
 }
