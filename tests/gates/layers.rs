@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("api", &["ringmq-core", "ringmq-message"]),
+    ("api/capi", &["ringmq-core", "ringmq-message", "ringmq-queue"]),
 ];
 
 /// Folders without a line of unsafe code.

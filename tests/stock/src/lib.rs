@@ -39,3 +39,9 @@ pub fn has(capability: &str) -> bool {
     // SAFETY: the argument is a NUL-terminated string that outlives the call.
     unsafe { ffi::zmq_has(capability.as_ptr()) == 1 }
 }
+
+/// The folder with libzmq's headers.
+pub const INCLUDE: &str = concat!(env!("OUT_DIR"), "/source/include");
+
+/// The static library that was built.
+pub const LIBRARY: &str = concat!(env!("OUT_DIR"), "/lib/libzmq.a");

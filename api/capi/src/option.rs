@@ -1,0 +1,173 @@
+//! Options of sockets. Those of the engine's table go through the table; the rest is computed or is an action.
+
+use std::{
+    ffi::{c_int, c_void},
+    os::fd::AsRawFd,
+};
+
+use ringmq_core::{Error, OptionFault};
+
+use crate::{
+    error::{DONE, Errno, bytes, call, checked},
+    socket::{Socket, socket},
+};
+
+/// Options that the engine's table does not have, because they are no settings.
+mod number {
+    pub(super) const SUBSCRIBE: i32 = 6;
+    pub(super) const UNSUBSCRIBE: i32 = 7;
+    pub(super) const RCVMORE: i32 = 13;
+    pub(super) const FD: i32 = 14;
+    pub(super) const EVENTS: i32 = 15;
+    pub(super) const TYPE: i32 = 16;
+    pub(super) const LAST_ENDPOINT: i32 = 32;
+    pub(super) const MECHANISM: i32 = 43;
+    pub(super) const THREAD_SAFE: i32 = 81;
+    pub(super) const TOPICS_COUNT: i32 = 116;
+}
+
+/// PLAIN, CURVE and ZAP, which are not offered: ENOTSUP instead of EINVAL says that it is not the number that is wrong.
+const SECURITY: &[i32] = &[44, 45, 46, 47, 48, 49, 50, 55, 93];
+
+/// What can be read of options that the engine does not have: that nothing is set. Programs look at all options there are.
+const UNSET_NUMBERS: &[(i32, i32)] = &[
+    (8, 100),
+    (9, 10_000),
+    (25, 1),
+    (44, 0),
+    (47, 0),
+    (54, 0),
+    (84, 1500),
+    (89, -1),
+    (93, 0),
+    (94, 0),
+    (96, 1),
+];
+const UNSET_TEXTS: &[i32] = &[45, 46, 55];
+
+/// The mechanism NULL.
+const NULL: i32 = 0;
+
+impl Socket {
+    fn set(&mut self, number: i32, value: &[u8]) -> Result<c_int, Errno> {
+        self.context.check_alive()?;
+        match number {
+            number::SUBSCRIBE => invalid_elsewhere(self.engine.subscribe(value))?,
+            number::UNSUBSCRIBE => invalid_elsewhere(self.engine.unsubscribe(value))?,
+            _ if SECURITY.contains(&number) => return Err(Errno(libc::ENOTSUP)),
+            _ => self.engine.set_raw_option(number, value)?,
+        }
+        DONE
+    }
+
+    /// Writes an option's value and returns its length.
+    fn get(&mut self, number: i32, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.context.check_alive()?;
+        match number {
+            number::RCVMORE => write(&i32::from(self.more).to_ne_bytes(), buffer),
+            number::FD => write(&self.engine.event_fd()?.as_raw_fd().to_ne_bytes(), buffer),
+            number::EVENTS => {
+                let events = self.engine.events()?;
+                let bits = i32::from(events.readable) | i32::from(events.writable) << 1;
+                write(&bits.to_ne_bytes(), buffer)
+            }
+            number::TYPE => write(&(self.engine.socket_type() as i32).to_ne_bytes(), buffer),
+            number::MECHANISM => write(&NULL.to_ne_bytes(), buffer),
+            number::THREAD_SAFE => write(&0_i32.to_ne_bytes(), buffer),
+            number::TOPICS_COUNT => {
+                let count = invalid_elsewhere(self.engine.topics_count())?;
+                write(&i32::try_from(count).unwrap_or(i32::MAX).to_ne_bytes(), buffer)
+            }
+            number::LAST_ENDPOINT => {
+                let mut text = self.engine.last_endpoint().as_bytes().to_vec();
+                text.push(0);
+                write(&text, buffer)
+            }
+            _ => {
+                let socket_type = self.engine.socket_type();
+                match self.engine.options().get_raw(number, buffer, socket_type) {
+                    Err(Error::InvalidOption {
+                        why: OptionFault::Unknown,
+                        ..
+                    }) => unset(number, buffer),
+                    other => Ok(other?),
+                }
+            }
+        }
+    }
+}
+
+fn unset(number: i32, buffer: &mut [u8]) -> Result<usize, Errno> {
+    if UNSET_TEXTS.contains(&number) {
+        return write(&[0], buffer);
+    }
+    let found = UNSET_NUMBERS.iter().find(|(option, _)| *option == number);
+    let (_, value) = found.ok_or(Errno(libc::EINVAL))?;
+    write(&value.to_ne_bytes(), buffer)
+}
+
+/// A type without subscriptions does not have the option.
+fn invalid_elsewhere<T>(outcome: Result<T, Error>) -> Result<T, Errno> {
+    match outcome {
+        Err(Error::NotSupported) => Err(Errno(libc::EINVAL)),
+        other => Ok(other?),
+    }
+}
+
+/// Writes a value into a buffer that may be longer, and fills the rest with zeros.
+fn write(value: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
+    let (head, rest) = buffer
+        .split_at_mut_checked(value.len())
+        .ok_or(Errno(libc::EINVAL))?;
+    head.copy_from_slice(value);
+    rest.fill(0);
+    Ok(value.len())
+}
+
+/// Sets an option.
+///
+/// # Safety
+///
+/// `value` is null or valid for reading `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_setsockopt(
+    handle: *mut c_void,
+    option: c_int,
+    value: *const c_void,
+    len: usize,
+) -> c_int {
+    // SAFETY: the caller promises it.
+    call(|| socket(handle)?.set(option, unsafe { bytes(value, len) }))
+}
+
+/// Tells an option, and how long its value is.
+///
+/// # Safety
+///
+/// `len` is null or the number of bytes for which `value` is null or valid for writing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_getsockopt(
+    handle: *mut c_void,
+    option: c_int,
+    value: *mut c_void,
+    len: *mut usize,
+) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        // SAFETY: the caller promises it.
+        let len = unsafe { checked(len) }?;
+        if value.is_null() && *len > 0 {
+            return Err(Errno(libc::EFAULT));
+        }
+        let buffer = match *len {
+            0 => &mut [],
+            // SAFETY: the caller promises that many bytes, which are initialised first.
+            len => unsafe {
+                value.cast::<u8>().write_bytes(0, len);
+                std::slice::from_raw_parts_mut(value.cast::<u8>(), len)
+            },
+        };
+        *len = socket.get(option, buffer)?;
+        DONE
+    })
+}

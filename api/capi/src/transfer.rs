@@ -1,0 +1,267 @@
+//! Sending and receiving.
+
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+use ringmq_core::Wait;
+use ringmq_message::Message;
+
+use crate::{
+    error::{Errno, bytes, call, checked},
+    msg::{length, message},
+    socket::{Socket, socket},
+};
+
+/// The flags of the calls; other bits are ignored.
+mod flag {
+    pub(super) const DONTWAIT: i32 = 1;
+    pub(super) const SNDMORE: i32 = 2;
+}
+
+impl Socket {
+    #[inline]
+    fn send_wait(&self, flags: c_int) -> Wait {
+        if flags & flag::DONTWAIT != 0 {
+            return Wait::No;
+        }
+        Wait::from(self.engine.options().send_timeout)
+    }
+
+    #[inline]
+    fn receive_wait(&self, flags: c_int) -> Wait {
+        if flags & flag::DONTWAIT != 0 {
+            return Wait::No;
+        }
+        Wait::from(self.engine.options().receive_timeout)
+    }
+
+    #[inline]
+    fn check_length(&self, len: usize) -> Result<(), Errno> {
+        if len > self.message_max {
+            return Err(Errno(libc::EMSGSIZE));
+        }
+        Ok(())
+    }
+
+    /// Sends one part, which is taken. On an error it is still there.
+    #[inline]
+    pub(crate) fn send(&mut self, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
+        let len = part.len();
+        self.check_length(len)?;
+        part.set_more(flags & flag::SNDMORE != 0);
+        self.engine.send(part, self.send_wait(flags))?;
+        Ok(length(len))
+    }
+
+    /// Sends one part, copied.
+    #[inline]
+    fn send_bytes(&mut self, body: &[u8], flags: c_int) -> Result<c_int, Errno> {
+        if flags & flag::SNDMORE != 0 {
+            return self.send(&mut Message::from_slice(body), flags);
+        }
+        self.check_length(body.len())?;
+        self.engine.send_bytes(body, self.send_wait(flags))?;
+        Ok(length(body.len()))
+    }
+
+    /// Receives one part.
+    #[inline]
+    pub(crate) fn recv(&mut self, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
+        self.engine.recv(part, self.receive_wait(flags))?;
+        self.more = part.more();
+        Ok(length(part.len()))
+    }
+}
+
+/// Sends a message, which is empty afterwards.
+///
+/// # Safety
+///
+/// `msg` is null or a `zmq_msg_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_msg_send(msg: *mut Message, handle: *mut c_void, flags: c_int) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        // SAFETY: the caller promises it.
+        let message = unsafe { message(msg) }?;
+        let sent = socket.send(message, flags)?;
+        *message = Message::new();
+        Ok(sent)
+    })
+}
+
+/// Receives a part into a message, whose former content is released.
+///
+/// # Safety
+///
+/// `msg` is null or a `zmq_msg_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_msg_recv(msg: *mut Message, handle: *mut c_void, flags: c_int) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        // SAFETY: the caller promises it.
+        socket.recv(unsafe { message(msg) }?, flags)
+    })
+}
+
+/// `zmq_msg_send`, as it was called once.
+///
+/// # Safety
+///
+/// `msg` is null or a `zmq_msg_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_sendmsg(handle: *mut c_void, msg: *mut Message, flags: c_int) -> c_int {
+    // SAFETY: the caller promises it.
+    unsafe { zmq_msg_send(msg, handle, flags) }
+}
+
+/// `zmq_msg_recv`, as it was called once.
+///
+/// # Safety
+///
+/// `msg` is null or a `zmq_msg_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_recvmsg(handle: *mut c_void, msg: *mut Message, flags: c_int) -> c_int {
+    // SAFETY: the caller promises it.
+    unsafe { zmq_msg_recv(msg, handle, flags) }
+}
+
+/// Sends a copy of bytes.
+///
+/// # Safety
+///
+/// `data` is null or valid for reading `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_send(
+    handle: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the caller promises it.
+    call(|| socket(handle)?.send_bytes(unsafe { bytes(data, len) }, flags))
+}
+
+/// Sends bytes that stay as they are for ever, without a copy.
+///
+/// # Safety
+///
+/// `data` is null or valid for reading `len` bytes for as long as the program runs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_send_const(
+    handle: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    flags: c_int,
+) -> c_int {
+    call(|| {
+        // SAFETY: the caller promises it, for ever.
+        let mut part = Message::from_static(unsafe { bytes(data, len) });
+        socket(handle)?.send(&mut part, flags)
+    })
+}
+
+/// Receives a part into a buffer, as far as it has room; returns the length of the whole part.
+///
+/// # Safety
+///
+/// `buffer` is null or valid for writing `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_recv(
+    handle: *mut c_void,
+    buffer: *mut c_void,
+    len: usize,
+    flags: c_int,
+) -> c_int {
+    call(|| {
+        let mut part = Message::new();
+        let received = socket(handle)?.recv(&mut part, flags)?;
+        if !buffer.is_null() {
+            // SAFETY: the caller promises room for `len` bytes, and the part is ours.
+            unsafe { ptr::copy_nonoverlapping(part.as_ptr(), buffer.cast(), len.min(part.len())) };
+        }
+        Ok(received)
+    })
+}
+
+/// Sends one message of one part for each buffer; returns the length of the last part.
+///
+/// # Safety
+///
+/// `buffers` is null or points to `count` buffers, each valid for reading.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_sendiov(
+    handle: *mut c_void,
+    buffers: *mut libc::iovec,
+    count: usize,
+    flags: c_int,
+) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        if buffers.is_null() || count == 0 {
+            return Err(Errno(libc::EINVAL));
+        }
+        let mut sent = 0;
+        for index in 0..count {
+            // SAFETY: the caller promises `count` of them.
+            let buffer = unsafe { buffers.add(index).read() };
+            let more = if index + 1 < count {
+                flag::SNDMORE
+            } else {
+                flags & flag::SNDMORE
+            };
+            // SAFETY: the caller promises it.
+            let body = unsafe { bytes(buffer.iov_base, buffer.iov_len) };
+            sent = socket.send_bytes(body, flags & !flag::SNDMORE | more)?;
+        }
+        Ok(sent)
+    })
+}
+
+/// Receives the parts of a message into buffers that the caller frees with `free`; returns how many.
+///
+/// # Safety
+///
+/// `count` is null or tells how many buffers `buffers` points to, unless that is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_recviov(
+    handle: *mut c_void,
+    buffers: *mut libc::iovec,
+    count: *mut usize,
+    flags: c_int,
+) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        // SAFETY: the caller promises it.
+        let count = unsafe { checked(count) }.map_err(|_| Errno(libc::EINVAL))?;
+        let room = std::mem::take(count);
+        if buffers.is_null() || room == 0 {
+            return Err(Errno(libc::EINVAL));
+        }
+        let mut part = Message::new();
+        while *count < room {
+            socket.recv(&mut part, flags)?;
+            // SAFETY: `malloc` takes any size; one byte keeps an empty part apart from a failure.
+            let copy = unsafe { libc::malloc(part.len().max(1)) };
+            if copy.is_null() {
+                return Err(Errno(libc::ENOMEM));
+            }
+            let buffer = libc::iovec {
+                iov_base: copy,
+                iov_len: part.len(),
+            };
+            // SAFETY: the copy has that much room, and the caller promises the buffers.
+            unsafe {
+                ptr::copy_nonoverlapping(part.as_ptr(), copy.cast(), part.len());
+                buffers.add(*count).write(buffer);
+            }
+            *count += 1;
+            if !part.more() {
+                break;
+            }
+        }
+        Ok(length(*count))
+    })
+}

@@ -1,0 +1,5 @@
+//! The library as C programs see it.
+
+mod interface;
+mod programs;
+mod support;
