@@ -344,7 +344,9 @@ impl Worker {
             }
             None => session.link.notify(|key| SocketCommand::Up(key, Box::new(peer))),
         }
-        let orphaned = session.socket.is_closed() && session.retiring.is_none();
+        // One whose pipe the socket has had from the start may have messages, and is told to retire.
+        let orphaned =
+            session.pipe_per_connection && session.socket.is_closed() && session.retiring.is_none();
         self.pump_control(slot);
         self.list_for_sending(slot);
         if orphaned {
