@@ -10,8 +10,6 @@ macro_rules! failpoint {
 
 #[cfg(not(loom))]
 mod bell;
-#[cfg(not(loom))]
-mod copy;
 mod error;
 mod fence;
 #[cfg(not(loom))]

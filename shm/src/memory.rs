@@ -5,12 +5,20 @@
 //! another process writes; the copies here are plain reads whose results are only stored, never branched on, so the worst
 //! that a hostile writer achieves is a copy of some bytes of its own choice.
 
-use std::{io, mem::ManuallyDrop, os::fd::AsRawFd, os::fd::BorrowedFd, ptr::NonNull};
+use std::{
+    io,
+    mem::ManuallyDrop,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr::NonNull,
+};
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
-use ringmq_queue::sync::{AtomicU64, Ordering::Relaxed};
+use ringmq_queue::{
+    copy::copy,
+    sync::{AtomicU64, Ordering::Relaxed},
+};
 
-use crate::{copy, fork, layout::Header};
+use crate::{fork, layout::Header};
 
 /// A shared mapping of a whole segment, unmapped on drop.
 #[derive(Debug)]
@@ -131,7 +139,7 @@ impl Area {
     #[inline(always)]
     pub(crate) unsafe fn write(self, at: usize, bytes: &[u8]) {
         // SAFETY: the caller's promise.
-        unsafe { copy::copy(bytes.as_ptr(), self.address(at), bytes.len()) };
+        unsafe { copy(bytes.as_ptr(), self.address(at), bytes.len()) };
     }
 
     /// Copies `len` bytes from `at`; whatever they are when they are read.
@@ -142,6 +150,6 @@ impl Area {
     #[inline(always)]
     pub(crate) unsafe fn read(self, at: usize, to: *mut u8, len: usize) {
         // SAFETY: the caller's promise.
-        unsafe { copy::copy(self.address(at), to, len) };
+        unsafe { copy(self.address(at), to, len) };
     }
 }

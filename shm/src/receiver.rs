@@ -20,6 +20,7 @@ use crate::memory::{Area, HeaderRef};
 use crate::model::{Area, HeaderRef};
 use crate::{
     error::Violation,
+    fence::Light,
     layout::{CLOSED, NEVER},
     link::Link,
     pool::Lent,
@@ -55,6 +56,7 @@ pub struct Receiver {
     release_taken_at: u64,
     /// The peer's tail when it was last read.
     seen_tail: u64,
+    light: Light,
     own_words: HeaderRef,
     their_words: HeaderRef,
     link: Arc<Link>,
@@ -179,6 +181,7 @@ impl Receiver {
             release_head_at: geometry.ring_len as u64 / 4,
             release_taken_at: RELEASE_MESSAGES,
             seen_tail: 0,
+            light: link.light,
             own_words: link.own.map.header(),
             their_words: link.theirs.header(),
             released: 0,
@@ -257,7 +260,7 @@ impl Receiver {
         ours.release.head.store(self.head, Release);
         failpoint!("after the release");
         // Partner: `heavy_fence` between the peer's `ask_for_room` and its second look.
-        self.link.light.fence();
+        self.light.fence();
         let head_at = theirs.want_room.head.load(Relaxed);
         let taken_at = theirs.want_room.taken.load(Relaxed);
         let is_enough = |head: u64, taken: u64| head >= head_at && taken >= taken_at;

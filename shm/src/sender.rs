@@ -14,6 +14,7 @@ use crate::memory::{Area, HeaderRef};
 use crate::model::{Area, HeaderRef};
 use crate::{
     error::Violation,
+    fence::Light,
     layout::CLOSED,
     link::Link,
     pool::Chunk,
@@ -52,6 +53,7 @@ pub struct Sender {
     /// Whole messages staged, and published.
     counted: u64,
     written: u64,
+    light: Light,
     own_words: HeaderRef,
     their_words: HeaderRef,
     link: Arc<Link>,
@@ -93,6 +95,7 @@ impl Sender {
             counted: 0,
             written: 0,
 
+            light: link.light,
             own_words: link.own.map.header(),
             their_words: link.theirs.header(),
             streaming: false,
@@ -329,7 +332,7 @@ impl Sender {
         ours.publish.tail.store(self.tail, Release);
         failpoint!("after the tail");
         // Partner: `heavy_fence` between the peer's `arm` and its second look.
-        link.light.fence();
+        self.light.fence();
         let data_at = theirs.want_data.data_at.load(Relaxed);
         // The peer sleeps at a position that we have just passed.
         if data_at.wrapping_sub(from) < self.tail - from {

@@ -9,7 +9,6 @@
 //! In steady state none of this allocates; `tests/allocations.rs` counts.
 
 mod buffer;
-mod copy;
 pub mod message;
 mod multipart;
 pub mod pool;

@@ -91,6 +91,20 @@ impl Side {
         true
     }
 
+    /// Sleeps until the peer has taken so many messages. False if it is gone.
+    pub fn wait_until_taken(&mut self, taken: u64) -> bool {
+        while self.sender.taken().unwrap() < taken {
+            self.sender.ask_for_room(taken, 0).unwrap();
+            heavy_fence().unwrap();
+            let goes_on = self.sender.taken().unwrap() >= taken || self.sleep();
+            self.sender.stop_asking();
+            if !goes_on {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Sends a message of one part, waiting for room. False if the peer is gone.
     pub fn send(&mut self, body: &[u8]) -> bool {
         let mut done = 0;

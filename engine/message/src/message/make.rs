@@ -7,13 +7,13 @@ use std::{
     slice,
 };
 
-use ringmq_queue::stable::FillBytes;
+use ringmq_queue::{copy::copy_32_or_more, stable::FillBytes};
 
 use super::{
     FreeFn, INLINE_MAX, Message,
     body::{Adopted, Body, Kind, View},
 };
-use crate::{copy::copy_32_or_more, pool::Block};
+use crate::pool::Block;
 
 impl Message {
     /// A message with a copy of `bytes`.
@@ -79,7 +79,7 @@ impl Message {
     /// ```
     /// use std::mem::MaybeUninit;
     /// use ringmq_message::Message;
-    /// use ringmq_queue::stable::FillBytes;
+    /// use ringmq_queue::{copy::copy_32_or_more, stable::FillBytes};
     ///
     /// struct Sevens(usize);
     ///

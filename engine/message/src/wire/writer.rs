@@ -4,6 +4,7 @@ use std::{fmt, ptr::NonNull};
 
 use ringmq_queue::{
     barrier::light_fence,
+    copy::copy_at_most_64,
     sync::{
         Arc,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -15,7 +16,7 @@ use super::{
     chunk::{BODY_UNITS, CHUNK_LEN_MAX, CHUNK_LEN_MIN, Chunk, DATA, UNIT, Word},
     rest,
 };
-use crate::{copy::copy_at_most_64, message::Message};
+use crate::message::Message;
 
 /// Bytes that are always left between the frames and the notes: a commit writes two marks at most, and the mark that
 /// leaving a chunk may write is never needed after both.
