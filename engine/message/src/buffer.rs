@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use ringmq_queue::stable::Foreign;
+
 use crate::message::{INLINE_MAX, Message};
 
 /// Pooled memory to be filled in place and then sent without a copy.
@@ -17,7 +19,7 @@ use crate::message::{INLINE_MAX, Message};
 /// ```
 #[derive(Debug, Default)]
 pub struct Buffer {
-    /// Inline or in a block that has no other holder.
+    /// Inline, or in a block or foreign memory that has no other holder.
     message: Message,
 }
 
@@ -60,6 +62,15 @@ impl DerefMut for Buffer {
 impl From<Buffer> for Message {
     fn from(buffer: Buffer) -> Self {
         buffer.into_message()
+    }
+}
+
+impl From<Foreign> for Buffer {
+    /// A buffer in memory that somebody else manages; if that must not be written, writing copies it first.
+    fn from(foreign: Foreign) -> Self {
+        Self {
+            message: Message::from_foreign(foreign),
+        }
     }
 }
 

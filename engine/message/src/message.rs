@@ -23,7 +23,7 @@ pub const INLINE_MAX: usize = 56;
 /// * *inline*: up to [`INLINE_MAX`] bytes in the message itself,
 /// * *pooled*: a memory block that belongs to this message alone,
 /// * *shared*: a part of a block that other messages or received spans refer to as well,
-/// * *adopted*: a foreign buffer and the function that frees it,
+/// * *adopted*: a foreign buffer and the function that frees it, or *borrowed* if it must not be written,
 /// * *constant*: bytes that live as long as the program.
 ///
 /// Besides the body it carries the flag [`more`](Self::more) and a [routing id](Self::routing_id). Nothing here blocks, and
@@ -124,7 +124,7 @@ impl Message {
             }
             Kind::Adopted => true,
             Kind::Block | Kind::Held => self.block().is_unique(),
-            Kind::Constant => false,
+            Kind::Constant | Kind::Borrowed => false,
         };
         if !is_ours {
             self.copy_body();
@@ -139,11 +139,13 @@ impl Message {
     /// A second message with the same body, flag and routing id, without copying a long body.
     ///
     /// An adopted body moves behind a reference count first, which is why this needs `&mut self`; the foreign buffer stays
-    /// where it is and is freed with the last message that refers to it.
+    /// where it is and is freed with the last message that refers to it. A borrowed body is copied.
     #[inline]
     pub fn share(&mut self) -> Self {
-        if self.kind == Kind::Adopted {
-            self.hold_adopted();
+        match self.kind {
+            Kind::Adopted => self.hold_adopted(),
+            Kind::Borrowed => self.copy_body(),
+            _ => {}
         }
         let (body, inline_len) = match self.kind {
             Kind::Inline | Kind::Constant => {
@@ -151,7 +153,7 @@ impl Message {
                 (unsafe { body::duplicate(&self.body) }, self.inline_len)
             }
             Kind::Block | Kind::Held => (Body::held(self.view(), self.block().clone()), 0),
-            Kind::Adopted => unreachable!("an adopted body has just been moved behind a count"),
+            Kind::Adopted | Kind::Borrowed => unreachable!("a foreign body has just been moved or copied"),
         };
         Self {
             body,
@@ -166,7 +168,7 @@ impl Message {
     pub fn is_shared(&self) -> bool {
         match self.kind {
             Kind::Inline | Kind::Adopted => false,
-            Kind::Constant => true,
+            Kind::Constant | Kind::Borrowed => true,
             Kind::Block | Kind::Held => !self.block().is_unique(),
         }
     }
@@ -250,7 +252,7 @@ impl Message {
                 // SAFETY: the field in use, and `release` runs once, in `drop`.
                 drop(unsafe { ManuallyDrop::take(&mut self.body.held) });
             }
-            Kind::Adopted => {
+            Kind::Adopted | Kind::Borrowed => {
                 // SAFETY: the field in use. It has not been moved behind a count, so this is the only owner.
                 unsafe { self.body.adopted.free() };
             }
@@ -276,11 +278,12 @@ impl Drop for Message {
 }
 
 impl Clone for Message {
-    /// A second message with the same body, flag and routing id. Blocks are shared; an adopted body is copied.
+    /// A second message with the same body, flag and routing id. Blocks are shared; an adopted or borrowed body is
+    /// copied.
     #[inline]
     fn clone(&self) -> Self {
-        if self.kind != Kind::Adopted {
-            // SAFETY: `share` changes `self` only when the body is adopted. The duplicate is forgotten, so that nothing is
+        if !matches!(self.kind, Kind::Adopted | Kind::Borrowed) {
+            // SAFETY: `share` changes `self` only when the body is foreign. The duplicate is forgotten, so that nothing is
             // released twice.
             let mut same = ManuallyDrop::new(unsafe { std::ptr::read(self) });
             return same.share();

@@ -2,9 +2,9 @@
 
 mod span;
 
-use std::{fmt, ptr, ptr::NonNull, slice};
+use std::{fmt, mem::MaybeUninit, ptr, ptr::NonNull, slice};
 
-use ringmq_queue::stable::StableBytesMut;
+use ringmq_queue::stable::{FillBytes, StableBytesMut};
 
 pub use self::span::Span;
 use crate::pool::Block;
@@ -80,6 +80,22 @@ impl Slab {
         // SAFETY: the spare room is long enough and belongs to the slab alone, so `bytes` is not part of it.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(self.end).as_ptr(), bytes.len()) };
         self.end += bytes.len();
+    }
+
+    /// Appends bytes that can only be copied.
+    ///
+    /// # Panics
+    ///
+    /// If they do not fit the spare room.
+    pub fn extend_filled(&mut self, bytes: &impl FillBytes) {
+        let len = bytes.len();
+        assert!(len <= self.spare_len(), "the spare room has to be reserved first");
+        // SAFETY: the spare room is long enough, belongs to the slab alone, and need not be initialised.
+        let room =
+            unsafe { slice::from_raw_parts_mut(self.at(self.end).as_ptr().cast::<MaybeUninit<u8>>(), len) };
+        // The promise of `FillBytes` is that all of it is initialised afterwards.
+        bytes.fill(room);
+        self.end += len;
     }
 
     /// Starts over at the front if nothing is filled and no span is alive, and says whether it did.

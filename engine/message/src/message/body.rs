@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Adopted = 3,
     /// An adopted body behind a reference count.
     Held = 4,
+    /// As adopted, in memory that must not be written.
+    Borrowed = 5,
 }
 
 impl Kind {
@@ -47,6 +49,7 @@ impl fmt::Debug for Kind {
             Self::Block => "block",
             Self::Adopted => "adopted",
             Self::Held => "held",
+            Self::Borrowed => "borrowed",
         })
     }
 }

@@ -7,7 +7,10 @@ use std::{
     slice,
 };
 
-use ringmq_queue::{copy::copy_32_or_more, stable::FillBytes};
+use ringmq_queue::{
+    copy::copy_32_or_more,
+    stable::{FillBytes, Foreign},
+};
 
 use super::{
     FreeFn, INLINE_MAX, Message,
@@ -194,6 +197,45 @@ impl Message {
             hint,
         };
         Self::with_body(Body { adopted }, Kind::Adopted, 0)
+    }
+
+    /// A message whose body is foreign memory. Nothing is copied and nothing is allocated; the memory goes back to its
+    /// owner with the message, or with the last one that shares it.
+    pub fn from_foreign(foreign: Foreign) -> Self {
+        let (data, len, free, hint, writable) = foreign.into_parts();
+        // SAFETY: who made it promised what `adopt` demands, except that the bytes may have to be left as they are. A
+        // borrowed body is never written.
+        let mut message = unsafe { Self::adopt(data.cast(), len, Some(free), hint) };
+        if !writable {
+            message.kind = Kind::Borrowed;
+        }
+        message
+    }
+
+    /// Takes a foreign body out of the message, which is empty afterwards. `None`, and nothing changes, if the body is of
+    /// another kind or shared with other messages.
+    pub fn take_foreign(&mut self) -> Option<Foreign> {
+        if !matches!(self.kind, Kind::Adopted | Kind::Borrowed) {
+            return None;
+        }
+        // SAFETY: the kind says that this is the field in use.
+        let Adopted {
+            view,
+            data,
+            free,
+            hint,
+        } = unsafe { self.body.adopted };
+        if !ptr::eq(view.start.as_ptr(), data.cast()) {
+            return None;
+        }
+        let free = free?;
+        let writable = self.kind == Kind::Adopted;
+        // The message owns the memory no more.
+        self.kind = Kind::Inline;
+        self.inline_len = 0;
+        // SAFETY: the message had it by the promises of `adopt`, which are those of `new`; `from_foreign` kept count of
+        // what may be written.
+        Some(unsafe { Foreign::new(data.cast(), view.len, free, hint, writable) })
     }
 
     /// A message with `len` bytes of a block from `start` on.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*};
-use ringmq_queue::stable::FillBytes;
+use ringmq_queue::stable::{FillBytes, Foreign};
 
 use super::{INLINE_MAX, Message};
 use crate::Slab;
@@ -409,4 +409,64 @@ fn a_message_to_be_written_has_room_or_is_refused() {
     }
     // SAFETY: there is nothing to read.
     assert!(unsafe { Message::unwritten(usize::MAX / 2 + 1) }.is_none());
+}
+
+/// Foreign bytes over `buffer`, counted as by [`adopt`].
+fn foreign(buffer: &mut [u8], freed: &AtomicUsize, writable: bool) -> Foreign {
+    let hint = ptr::from_ref(freed).cast_mut().cast();
+    // SAFETY: as for `adopt`.
+    unsafe { Foreign::new(buffer.as_mut_ptr(), buffer.len(), count_free, hint, writable) }
+}
+
+#[test]
+fn foreign_memory_goes_in_and_out_and_is_freed_once() {
+    for writable in [true, false] {
+        let (mut buffer, freed) = (pattern(500), AtomicUsize::new(0));
+        let address = buffer.as_ptr();
+        let mut message = Message::from_foreign(foreign(&mut buffer, &freed, writable));
+        assert_eq!(message, pattern(500)[..]);
+        let again = message.take_foreign().expect("it was not shared");
+        assert!(message.is_empty() && message.take_foreign().is_none());
+        assert!(again.belongs_to(count_free, ptr::from_ref(&freed).cast()));
+        let message = Message::from_foreign(again);
+        assert_eq!(message.as_ptr(), address);
+        assert_eq!(freed.load(SeqCst), 0);
+        drop(message);
+        assert_eq!(freed.load(SeqCst), 1);
+        drop(foreign(&mut buffer, &freed, writable));
+        assert_eq!(freed.load(SeqCst), 2, "dropping the bytes frees them, too");
+    }
+}
+
+#[test]
+fn borrowed_memory_is_never_written_and_not_pinned_by_shares() {
+    let (mut buffer, freed) = (pattern(500), AtomicUsize::new(0));
+    let mut message = Message::from_foreign(foreign(&mut buffer, &freed, false));
+    let clone = message.clone();
+    assert_eq!(freed.load(SeqCst), 0);
+    message.as_mut_slice()[0] = 77;
+    assert_eq!(
+        freed.load(SeqCst),
+        1,
+        "writing copied the body and gave the memory back"
+    );
+    assert_eq!(buffer, pattern(500));
+    assert_eq!(clone, pattern(500)[..]);
+    let mut message = Message::from_foreign(foreign(&mut buffer, &freed, false));
+    message.set_more(true);
+    let share = message.share();
+    assert_eq!(freed.load(SeqCst), 2);
+    assert!(share.more() && share == message);
+}
+
+#[test]
+fn shared_foreign_memory_stays_with_its_sharers() {
+    let (mut buffer, freed) = (pattern(500), AtomicUsize::new(0));
+    let mut message = Message::from_foreign(foreign(&mut buffer, &freed, true));
+    let share = message.share();
+    assert!(message.take_foreign().is_none());
+    drop(message);
+    assert_eq!(freed.load(SeqCst), 0);
+    drop(share);
+    assert_eq!(freed.load(SeqCst), 1);
 }
