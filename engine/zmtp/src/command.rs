@@ -39,6 +39,11 @@ pub(crate) enum Command<'a> {
     Foreign {
         command: CommandName,
     },
+    /// A command whose name begins with `X-`: an agreement between the two peers beyond RFC 37.
+    Extension {
+        name: &'a [u8],
+        data: &'a [u8],
+    },
     Unknown,
 }
 
@@ -65,6 +70,7 @@ impl<'a> Command<'a> {
             b"HELLO" => Ok(foreign(CommandName::Hello)),
             b"WELCOME" => Ok(foreign(CommandName::Welcome)),
             b"INITIATE" => Ok(foreign(CommandName::Initiate)),
+            _ if name.starts_with(b"X-") => Ok(Command::Extension { name, data }),
             _ => Ok(Command::Unknown),
         }
     }
@@ -80,7 +86,7 @@ impl<'a> Command<'a> {
             Command::Ping { .. } => CommandName::Ping,
             Command::Pong => CommandName::Pong,
             Command::Foreign { command } => *command,
-            Command::Unknown => CommandName::Unknown,
+            Command::Extension { .. } | Command::Unknown => CommandName::Unknown,
         }
     }
 }
@@ -133,6 +139,13 @@ mod tests {
             (b"\x05READ", malformed(unknown)),
             (b"\x03FOO", Ok(Command::Unknown)),
             (b"\x05ready", Ok(Command::Unknown)),
+            (
+                b"\x03X-Ydata",
+                Ok(Command::Extension {
+                    name: b"X-Y",
+                    data: b"data",
+                }),
+            ),
             (b"\x05READY", Ok(Command::Ready { metadata: b"" })),
             (b"\x05ERROR", malformed(CommandName::Error)),
             (b"\x05ERROR\0", Ok(Command::Error { reason: b"" })),

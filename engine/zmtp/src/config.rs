@@ -37,6 +37,9 @@ pub struct Config {
     /// Whether subscriptions go out as commands to peers that understand these (ZMTP 3.1). If
     /// not, all peers get them as messages, as 3.0 peers do.
     pub subscriptions_as_commands: bool,
+    /// Whether commands with names that begin with `X-` are reported as
+    /// [`Event::Extension`](crate::Event::Extension). If not, they are ignored as RFC 37 asks.
+    pub extensions: bool,
 }
 
 impl Config {
@@ -54,6 +57,7 @@ impl Config {
             handshake_timeout: Some(Duration::from_secs(10)),
             heartbeat: Heartbeat::OFF,
             subscriptions_as_commands: true,
+            extensions: false,
         }
     }
 

@@ -79,6 +79,7 @@ pub struct Connection {
     /// The longest command body that is read.
     command_max: u64,
     subscriptions_as_commands: bool,
+    extensions: bool,
 }
 
 impl Connection {
@@ -121,6 +122,7 @@ impl Connection {
             socket_type: config.socket_type,
             command_max,
             subscriptions_as_commands: config.subscriptions_as_commands,
+            extensions: config.extensions,
         }
     }
 
@@ -254,6 +256,23 @@ impl Connection {
         let reason = &reason[..reason.len().min(REASON_MAX)];
         let body: [&[u8]; 3] = [b"\x05ERROR", &[reason.len() as u8], reason];
         self.backlog.push_frame(frame::COMMAND, &body);
+    }
+
+    /// Sends a command of an agreement between the two peers; its name begins with `X-`. Peers that do not know it ignore
+    /// it. Appends to [`transmit`](Self::transmit); does nothing after a failure.
+    ///
+    /// Panics before the handshake is over, and if the name does not begin with `X-` or is longer than 255 bytes.
+    pub fn queue_extension(&mut self, name: &[u8], data: &[u8]) {
+        if matches!(self.state, State::Nothing(_)) {
+            return;
+        }
+        assert!(self.peer.is_some(), "the handshake is not over");
+        assert!(
+            name.starts_with(b"X-") && name.len() <= 255,
+            "name of an extension"
+        );
+        self.backlog
+            .push_frame(frame::COMMAND, &[&[name.len() as u8], name, data]);
     }
 
     fn queue_subscription(&mut self, command: &[u8], message: u8, topic: &[u8]) {
@@ -405,13 +424,18 @@ impl Connection {
             Command::Leave { group } if self.socket_type.takes_groups() => {
                 Some(Event::Leave { group: last(group) })
             }
+            Command::Extension { name, data } if self.extensions => {
+                let data = last(data);
+                let name = data.start - name.len()..data.start;
+                Some(Event::Extension { name, data })
+            }
             Command::Ping { ttl, context } => {
                 self.timers.on_ping(ttl, now);
                 self.backlog.push_answer(&[b"\x04PONG", context])?;
                 None
             }
             // RFC 37: unknown commands are ignored, so that later versions may add some.
-            Command::Pong | Command::Unknown => None,
+            Command::Pong | Command::Extension { .. } | Command::Unknown => None,
             Command::Error { reason } => {
                 return Err(Failure::PeerError {
                     reason: Box::from(reason),

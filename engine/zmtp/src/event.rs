@@ -61,6 +61,13 @@ pub enum Event {
         /// Where in the input the name is, of at most 255 bytes.
         group: Range<usize>,
     },
+    /// A command whose name begins with `X-`. Only with [`Config::extensions`].
+    Extension {
+        /// Where in the input the name is.
+        name: Range<usize>,
+        /// Where in the input the rest of the command is.
+        data: Range<usize>,
+    },
 }
 
 /// One step through the input.

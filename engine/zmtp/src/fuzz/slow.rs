@@ -183,7 +183,10 @@ fn command(config: &Config, body: &[u8], established: bool, trace: &mut Trace) -
         (true, Command::Ping { context, .. }) => {
             trace.sent.extend(wire::command(b"PONG", context));
         }
-        (true, Command::Pong | Command::Unknown) => {}
+        (true, Command::Extension { name, data }) if config.extensions => {
+            trace.items.push(Item::Extension(name.to_vec(), data.to_vec()));
+        }
+        (true, Command::Pong | Command::Extension { .. } | Command::Unknown) => {}
         (_, command) => {
             let command: CommandName = command.name();
             return Err(Violation::UnexpectedCommand { command }.into());

@@ -17,6 +17,7 @@ pub(crate) enum Item {
     Cancel(Vec<u8>),
     Join(Vec<u8>),
     Leave(Vec<u8>),
+    Extension(Vec<u8>, Vec<u8>),
     Failed(Failure),
 }
 
@@ -133,6 +134,9 @@ impl Driver<'_> {
             Event::Cancel { topic } => Item::Cancel(consumed[topic].to_vec()),
             Event::Join { group } => Item::Join(consumed[group].to_vec()),
             Event::Leave { group } => Item::Leave(consumed[group].to_vec()),
+            Event::Extension { name, data } => {
+                Item::Extension(consumed[name].to_vec(), consumed[data].to_vec())
+            }
         };
         self.trace.items.push(item);
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{drain, established};
 use crate::frame::FrameCursor;
 use crate::fuzz::wire;
-use crate::{Config, Connection, SocketType};
+use crate::{Config, Connection, Event, SocketType};
 
 #[test]
 fn an_anonymous_dealer_sends_the_bytes_of_libzmq() {
@@ -119,4 +119,26 @@ fn a_failed_connection_queues_no_subscriptions() {
     connection.queue_subscribe(b"t");
     assert!(connection.transmit().is_empty());
     assert!(connection.peer().is_some());
+}
+
+#[test]
+fn extensions_reach_a_caller_that_asks_for_them() {
+    let now = Instant::now();
+    let command = wire::command(b"X-Colour", b"blue");
+    for asked in [false, true] {
+        let config = Config {
+            extensions: asked,
+            ..Config::new(SocketType::Pull)
+        };
+        let mut connection = established(config, SocketType::Push, 1, now);
+        let progress = connection.receive(&command, now).unwrap();
+        assert_eq!(progress.consumed, command.len());
+        let told = progress.event.map(|event| match event {
+            Event::Extension { name, data } => (&command[name], &command[data]),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told, asked.then_some((&b"X-Colour"[..], &b"blue"[..])));
+        connection.queue_extension(b"X-Colour", b"blue");
+        assert_eq!(drain(&mut connection), command);
+    }
 }
