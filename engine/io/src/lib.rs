@@ -13,6 +13,7 @@
 //! choice.rs  what was asked for, why it is refused   ring.rs    ring set-up, submission, kernel entries
 //! probe.rs   a self-test with real operations        epoll.rs   readiness turned into completions
 //! ops.rs     the slab of operations in flight        waker.rs   waking a sleeping driver from another thread
+//! rights.rs  descriptors through a local socket      wait_set.rs  what an application thread sleeps on
 //! slices.rs  iovec arrays and message headers        socket.rs, sys.rs, fd.rs   descriptors and system calls
 //! ```
 
@@ -23,6 +24,7 @@ mod epoll;
 mod fd;
 mod ops;
 mod probe;
+mod rights;
 mod ring;
 mod slices;
 pub mod socket;
@@ -30,16 +32,19 @@ mod sys;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod uring;
+mod wait_set;
 mod waker;
 
 pub use choice::{DriverChoice, DriverKind, FallbackReason};
 pub use completion::{Completion, Interest, Token};
 pub use driver::Driver;
 pub use fd::Fd;
+pub use rights::{DESCRIPTORS_MAX, recv_with_descriptors, send_with_descriptors};
 pub use socket::{
     Address, Credentials, TcpOptions, UNIX_NAME_MAX, UnixAddress, UnixOptions, accept, apply_stream_options,
     local_addr, peer_addr, peer_credentials, peer_groups, shutdown_both, shutdown_write, take_error,
     tcp_connect_start, tcp_listen, unix_connect_start, unix_listen, unread_bytes,
 };
 pub use sys::{PollFd, recv_now, send_now, wait_fds, wait_fds_masked};
+pub use wait_set::WaitSet;
 pub use waker::Waker;

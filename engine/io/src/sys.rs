@@ -30,7 +30,7 @@ pub(crate) fn check(returned: i32) -> io::Result<i32> {
 }
 
 /// As [`check`], for calls that return a count of bytes.
-fn check_count(returned: isize) -> io::Result<usize> {
+pub(crate) fn check_count(returned: isize) -> io::Result<usize> {
     usize::try_from(returned).map_err(|_| io::Error::last_os_error())
 }
 
