@@ -14,6 +14,8 @@ use std::{
 };
 
 use ringmq_queue::stable::FillBytes;
+#[cfg(not(loom))]
+use ringmq_queue::stable::Foreign;
 
 use crate::link::{Link, Own};
 
@@ -127,6 +129,35 @@ impl Chunk {
             own,
             len,
         }
+    }
+}
+
+#[cfg(not(loom))]
+impl From<Chunk> for Foreign {
+    /// Gives the memory to whoever frees it. Allocates nothing.
+    fn from(chunk: Chunk) -> Self {
+        let Adoptable {
+            data,
+            len,
+            free,
+            hint,
+        } = chunk.into_adoptable();
+        // SAFETY: the bytes are initialised and only this chunk had them; `free` gives its blocks back, on any thread.
+        unsafe { Self::new(data, len, free, hint, true) }
+    }
+}
+
+#[cfg(not(loom))]
+impl Chunk {
+    /// Takes a chunk of this pool back from whoever was to free it, perhaps shortened. Anything else is returned as it was.
+    pub(crate) fn reclaim(foreign: Foreign, own: &Arc<Own>) -> Result<Self, Foreign> {
+        if !foreign.belongs_to(free_chunk, Arc::as_ptr(own).cast()) {
+            return Err(foreign);
+        }
+        let (data, len, _, hint, _) = foreign.into_parts();
+        // SAFETY: only `into_adoptable` makes foreign memory with this function and this hint, and whoever had it has
+        // given it up without freeing it.
+        Ok(unsafe { Self::from_adoptable(data, len, hint) })
     }
 }
 
@@ -271,6 +302,23 @@ impl Lent {
             free: free_lent,
             hint: Arc::into_raw(link).cast_mut().cast(),
         }
+    }
+}
+
+#[cfg(not(loom))]
+impl Lent {
+    /// The body as memory that can be read where it is, by somebody who trusts the peer as himself: a peer that breaks its
+    /// word changes the bytes while they are read, which no program is prepared for. [Copy](Self::copy_to) it otherwise.
+    pub fn trust(self) -> Foreign {
+        // SAFETY: the caller takes the peer's word for it that the bytes do not change until they are returned.
+        let Adoptable {
+            data,
+            len,
+            free,
+            hint,
+        } = unsafe { self.into_adoptable() };
+        // SAFETY: they can be read until `free` returns them, on any thread, and are not to be written.
+        unsafe { Foreign::new(data, len, free, hint, false) }
     }
 }
 

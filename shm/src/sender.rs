@@ -6,6 +6,8 @@ mod room;
 
 use std::{fmt, sync::Arc};
 
+#[cfg(not(loom))]
+use ringmq_queue::stable::Foreign;
 use ringmq_queue::sync::Ordering::{Relaxed, Release};
 
 #[cfg(not(loom))]
@@ -392,6 +394,17 @@ impl Sender {
         // SAFETY: the pool lies in the mapping.
         let pool = unsafe { self.area.address(geometry.pool_at) };
         address.addr().wrapping_sub(pool.addr()) < geometry.pool_len()
+    }
+
+    /// Recognises a [chunk](Chunk) of this pool that was given away as foreign memory, and perhaps shortened since. Anything
+    /// else is returned as it was.
+    ///
+    /// # Errors
+    ///
+    /// It is not a chunk of this pool.
+    #[cfg(not(loom))]
+    pub fn reclaim(&self, foreign: Foreign) -> Result<Chunk, Foreign> {
+        Chunk::reclaim(foreign, &self.link.own)
     }
 
     /// A free part of the pool of `len` bytes, to be filled and sent with [`write_chunk`](Self::write_chunk).
