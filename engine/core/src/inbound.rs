@@ -14,6 +14,17 @@ pub(crate) enum Inbound {
     Scattered(Vec<Inbound>),
     /// Requests of a subscriber, in the order in which they came.
     Subscriptions(Vec<SubscriptionRequest>),
+    /// Messages come another way from here on.
+    Mark(Mark),
+}
+
+/// Where the way that messages come changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// What follows lies in the connection's shared ring.
+    Ring,
+    /// The connection is gone, and its ring with it.
+    Cut,
 }
 
 impl Inbound {
@@ -23,7 +34,7 @@ impl Inbound {
             Inbound::Frames { messages, .. } => u64::from(*messages),
             Inbound::Body(message) => u64::from(!message.more()),
             Inbound::Scattered(pieces) => pieces.iter().map(Inbound::messages).sum(),
-            Inbound::Subscriptions(_) => 0,
+            Inbound::Subscriptions(_) | Inbound::Mark(_) => 0,
         }
     }
 }

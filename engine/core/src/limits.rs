@@ -150,6 +150,28 @@ pub const LENT_SLEEP_MS: u64 = 50;
 /// Machines with no more cores than this are not pinned by default: application and worker threads share all of them.
 pub const UNPINNED_CORES_MAX: usize = 4;
 
+/// Connections of a context that share memory, each with a segment of its own. Beyond it connections stay what they are:
+/// every look at a socket looks at all of its rings.
+pub const SHARED_MAX: usize = 256;
+
+/// Largest segment that a peer may hand us: we pay for its address space, and for the pages that we touch.
+pub const SEGMENT_LEN_MAX: usize = 64 * 1024 * 1024;
+
+/// Smallest segment: less has no room for a few messages of an ordinary size.
+pub const SEGMENT_LEN_MIN: usize = 64 * 1024;
+
+/// Segment of a connection that shares memory, unless the options say otherwise.
+pub const SEGMENT_LEN_DEFAULT: u32 = 1024 * 1024;
+
+/// Records taken from a shared ring in one look at a message that is not whole yet.
+pub const RECORDS_PER_LOOK: usize = 256;
+
+/// Sleeps after which a bell is emptied: it holds 64 KiB, and a sleep leaves a few bytes at most.
+pub const SLEEPS_PER_DRAIN: u8 = 64;
+
+/// Bytes read at a time while descriptors may come with them: a handshake is shorter.
+pub const HANDSHAKE_READ_LEN: usize = 4096;
+
 const _: () = {
     assert!(SLAB_LEN.is_power_of_two());
     assert!(COPY_BODY_MAX < SLAB_LEN);

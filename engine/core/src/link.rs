@@ -7,6 +7,7 @@ use ringmq_queue::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Or
 use crate::{
     receive::{Pumped, Receive},
     socket::{SocketCommand, SocketShared},
+    spill::SpillPlace,
     transmit::{Inline, Transmit},
     worker::{Command, WorkerShared},
 };
@@ -32,6 +33,8 @@ pub(crate) struct Link {
     pub(crate) socket: Arc<SocketShared>,
     pub(crate) transmit: Transmit,
     pub(crate) receive: Receive,
+    /// Messages that found no room in a shared ring.
+    pub(crate) spill: SpillPlace,
 }
 
 impl Link {
@@ -49,6 +52,7 @@ impl Link {
             socket,
             transmit,
             receive,
+            spill: SpillPlace::default(),
         })
     }
 

@@ -72,6 +72,8 @@ pub enum Event {
     MonitorStopped,
     /// The handshake is complete and messages may flow.
     Handshaken,
+    /// Messages of the connection go by shared memory; follows [`Handshaken`](Self::Handshaken).
+    SharedMemory,
     /// The handshake failed.
     HandshakeFailed {
         /// Why.
@@ -201,6 +203,7 @@ impl Event {
             } => 0x4000,
             Self::Dropped { .. } => 1 << 32,
             Self::Lost { .. } => 1 << 33,
+            Self::SharedMemory => 1 << 34,
         }
     }
 
@@ -226,7 +229,7 @@ impl Event {
             Self::HandshakeFailed {
                 reason: HandshakeFault::Auth { status },
             } => u64::from(status),
-            Self::MonitorStopped | Self::Handshaken => 0,
+            Self::MonitorStopped | Self::Handshaken | Self::SharedMemory => 0,
             Self::Dropped { count, .. } | Self::Lost { count } => count,
         }
     }

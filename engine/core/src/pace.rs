@@ -29,6 +29,32 @@ impl Pace {
     }
 }
 
+/// Looks again with growing pauses in between, so that several messages come together rather than one at a time, and then
+/// leaves the core to whoever waits for it, which may be the very thread that would send. A caller that is not `patient`
+/// only makes the pauses.
+pub(crate) fn arrives_soon(patient: bool, mut has_arrived: impl FnMut() -> bool) -> bool {
+    let mut pauses = limits::LOCAL_PAUSES_MIN;
+    while pauses <= limits::LOCAL_PAUSES_MAX {
+        for _ in 0..pauses {
+            std::hint::spin_loop();
+        }
+        if has_arrived() {
+            return true;
+        }
+        pauses *= 2;
+    }
+    let started = Instant::now();
+    while patient && started.elapsed() < Duration::from_micros(limits::LOCAL_WAIT_US) {
+        for _ in 0..4 {
+            std::thread::yield_now();
+            if has_arrived() {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,9 +15,10 @@ use ringmq_queue::{
 use ringmq_zmtp::{Connection, Event, Failure};
 
 use crate::{
-    inbound::{Inbound, SubscriptionRequest},
+    inbound::{Inbound, Mark, SubscriptionRequest},
     limits,
     link::lock,
+    worker::UPGRADE_COMMAND,
 };
 
 const NEVER: u64 = u64::MAX;
@@ -82,6 +83,8 @@ pub(crate) enum Absorbed {
     Hungry,
     /// The peer's handshake is complete. Call again for what follows it.
     Handshaken,
+    /// A step of the upgrade to shared memory. Call again for what follows it.
+    Upgrade(Vec<u8>),
 }
 
 /// What reading on the application's thread came to.
@@ -364,6 +367,15 @@ impl ReceiveSide {
         }
     }
 
+    /// Adds a mark behind what was received.
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        if self.discard {
+            return;
+        }
+        let entry = Inbound::Mark(mark);
+        self.held.push_back(Held { entry, group: 1 });
+    }
+
     /// Whole messages wait for room in the queue.
     pub(crate) fn has_held(&self) -> bool {
         !self.held.is_empty()
@@ -426,6 +438,10 @@ impl ReceiveSide {
                 }
                 // Groups belong to socket types that are not offered yet; their commands are legal and mean nothing.
                 Some(Event::Join { .. } | Event::Leave { .. }) => {}
+                Some(Event::Extension { name, data }) if span[name.clone()] == *UPGRADE_COMMAND => {
+                    return Ok(Absorbed::Upgrade(span[data].to_vec()));
+                }
+                Some(Event::Extension { .. }) => {}
             }
         }
     }

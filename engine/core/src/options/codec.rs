@@ -135,6 +135,19 @@ impl IntCodec<Option<Duration>> for MillisOrMinusOne {
     }
 }
 
+/// Microseconds; −1 stands for `None`, whatever that means for the option.
+pub(super) struct MicrosOrMinusOne;
+
+impl IntCodec<Option<Duration>> for MicrosOrMinusOne {
+    fn from_int(int: i32) -> Option<Duration> {
+        u64::try_from(int).ok().map(Duration::from_micros)
+    }
+
+    fn to_int(value: &Option<Duration>) -> i32 {
+        value.map_or(-1, |it| i32::try_from(it.as_micros()).unwrap_or(i32::MAX))
+    }
+}
+
 /// Milliseconds; 0 stands for `None`, whatever that means for the option.
 pub(super) struct MillisOrZero;
 

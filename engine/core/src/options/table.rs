@@ -13,9 +13,9 @@
 //! ```
 
 use super::codec::{
-    Binary, Bitmap, Codec, Count, Flag, Ids, InverseFlag, LastValue, Manual, MillisInTenths,
-    MillisOrMinusOne, MillisOrZero, OrKernels, Property, SecondsOrKernels, SizeOrMinusOne, TextOrNone,
-    Verbose, Verboser,
+    Binary, Bitmap, Codec, Count, Flag, Ids, InverseFlag, LastValue, Manual, MicrosOrMinusOne,
+    MillisInTenths, MillisOrMinusOne, MillisOrZero, OrKernels, Property, SecondsOrKernels, SizeOrMinusOne,
+    TextOrNone, Verbose, Verboser,
 };
 use super::{
     Access::{self, ReadWrite, WriteOnly},
@@ -311,6 +311,21 @@ options! {
 
         /// SO_PRIORITY of connections.
         priority: u32 = 0 => PRIORITY = 112, Count, NOT_NEGATIVE, NextEndpoint, ReadWrite, ALL;
+
+        /// Length in bytes of the memory that each side of an `ipc://` connection shares with the other, rounded up to a power
+        /// of two of at least 64 KiB; 0 leaves messages to the connection.
+        shm_segment_len: u32 = crate::limits::SEGMENT_LEN_DEFAULT
+            => SHM_SEGMENT_LEN = 0x52_4d10, Count, 0..=crate::limits::SEGMENT_LEN_MAX as i64, NextEndpoint,
+                ReadWrite, ALL;
+
+        /// Leave large bodies where a peer on this machine wrote them, instead of copying them. The peer can change them
+        /// under the reader's eyes.
+        shm_trust_peers: bool = false
+            => SHM_TRUST_PEERS = 0x52_4d11, Flag, ZERO_OR_ONE, NextEndpoint, ReadWrite, ALL;
+
+        /// How long a blocked call spins on its core before it sleeps, in µs; `None` (−1) is a short time by yielding.
+        busy_poll: Option<Duration> = None
+            => SPIN_TIME = 0x52_4d12, MicrosOrMinusOne, FROM_MINUS_ONE, Live, ReadWrite, ALL;
 
         /// SO_BUSY_POLL in microseconds; 0 is off.
         busy_poll_us: u32 = 0 => BUSY_POLL = 113, Count, NOT_NEGATIVE, NextEndpoint, ReadWrite, ALL;

@@ -63,6 +63,10 @@ impl Behaviour for Dealer {
         self.queue.part(pipes, message).map(drop).ok_or(Nothing::Empty)
     }
 
+    fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
+        self.balance.next(pipes)
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         self.balance.is_sending() || self.balance.find_room(pipes)
     }

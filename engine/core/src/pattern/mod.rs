@@ -86,6 +86,11 @@ pub(crate) trait Behaviour {
         None
     }
 
+    /// The pipe that the next part will go to, for types that know before they see it.
+    fn next_pipe(&mut self, _pipes: &mut Pipes) -> Option<PipeKey> {
+        None
+    }
+
     /// Replaces `message` by the next part.
     fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing>;
 

@@ -65,6 +65,10 @@ impl Behaviour for Pair {
         self.queue.part(pipes, message).map(drop).ok_or(Nothing::Empty)
     }
 
+    fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
+        self.balance.next(pipes)
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         self.balance.is_sending() || self.balance.find_room(pipes)
     }

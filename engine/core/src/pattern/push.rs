@@ -50,6 +50,10 @@ impl Behaviour for Push {
         Err(Nothing::NotSupported)
     }
 
+    fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
+        self.balance.next(pipes)
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         self.balance.is_sending() || self.balance.find_room(pipes)
     }

@@ -1,10 +1,7 @@
 //! The end of a pipe whose other end is a socket of the same context: message values pass from thread to thread, bodies
 //! by pointer. No worker and no descriptor is involved.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
 use ringmq_message::Message;
@@ -17,8 +14,8 @@ use ringmq_queue::{
 use super::{End, Pipe, Read};
 use crate::{
     inproc::Party,
-    limits,
     link::UNATTACHED,
+    pace::arrives_soon,
     socket::{SocketCommand, SocketShared},
 };
 
@@ -252,7 +249,8 @@ impl LocalEnd {
 
     fn read_slow(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
         // What comes next is often already on its way, and waiting for it costs less than being told of it.
-        let arrived = self.arrives_soon(patient && !closed) || self.watch();
+        let soon = arrives_soon(patient && !closed, || !self.incoming.is_empty());
+        let arrived = soon || self.watch();
         match arrived.then(|| self.incoming.pop()).flatten() {
             Some(part) => {
                 *message = part;
@@ -264,31 +262,6 @@ impl LocalEnd {
             None if closed => Read::Ended,
             None => Read::Empty,
         }
-    }
-
-    /// Looks again with growing pauses in between, so that several messages come together rather than one at a time, and
-    /// then leaves the core to whoever waits for it, which may be the very thread that would send.
-    fn arrives_soon(&mut self, patient: bool) -> bool {
-        let mut pauses = limits::LOCAL_PAUSES_MIN;
-        while pauses <= limits::LOCAL_PAUSES_MAX {
-            for _ in 0..pauses {
-                std::hint::spin_loop();
-            }
-            if !self.incoming.is_empty() {
-                return true;
-            }
-            pauses *= 2;
-        }
-        let started = Instant::now();
-        while patient && started.elapsed() < Duration::from_micros(limits::LOCAL_WAIT_US) {
-            for _ in 0..4 {
-                std::thread::yield_now();
-                if !self.incoming.is_empty() {
-                    return true;
-                }
-            }
-        }
-        false
     }
 
     #[inline]

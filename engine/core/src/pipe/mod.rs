@@ -1,6 +1,7 @@
 //! The application's end of a connection, whatever carries it.
 
 mod local;
+mod shm;
 mod wire;
 
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use ringmq_message::{Message, wire::ring};
 
 use local::LocalEnd;
 pub(crate) use local::local_pair;
+use shm::ShmEnd;
+pub(crate) use shm::{Loan, Rings, shared_mark};
 use wire::WireEnd;
 
 use crate::{
     inbound::SubscriptionRequest,
     inproc::Party,
-    limits,
     link::Link,
     monitor::Credentials,
     options::Options,
@@ -60,6 +62,8 @@ enum End {
     Wire(WireEnd),
     /// Another socket of the context.
     Local(LocalEnd),
+    /// A session, whose connection may be upgraded to shared memory, and is one to a wire otherwise.
+    Shm(Box<ShmEnd>),
 }
 
 /// What a read found.
@@ -79,6 +83,7 @@ macro_rules! either {
         match &mut $self.end {
             End::Wire($end) => $call,
             End::Local($end) => $call,
+            End::Shm($end) => $call,
         }
     };
 }
@@ -103,7 +108,33 @@ impl Pipe {
     pub(crate) fn link(&self) -> Option<&Arc<Link>> {
         match &self.end {
             End::Wire(wire) => Some(&wire.link),
+            End::Shm(shm) => Some(&shm.wire.link),
             End::Local(_) => None,
+        }
+    }
+
+    /// The end that has shared memory, or may get it.
+    pub(crate) fn shm(&mut self) -> Option<&mut ShmEnd> {
+        match &mut self.end {
+            End::Shm(shm) => Some(shm),
+            _ => None,
+        }
+    }
+
+    /// Whether the right to read the connection may be lent to the application: there is one, and all messages come by it.
+    pub(crate) fn lends(&self) -> bool {
+        match &self.end {
+            End::Wire(_) => true,
+            End::Shm(shm) => !shm.is_upgraded(),
+            End::Local(_) => false,
+        }
+    }
+
+    /// The connection has been upgraded to shared memory.
+    pub(crate) fn upgrade(&mut self, rings: Rings) {
+        if let Some(shm) = self.shm() {
+            shm.upgrade(rings);
+            self.hwm = shm.hwm();
         }
     }
 
@@ -140,14 +171,15 @@ impl Pipe {
     pub(crate) fn has_ended(&self) -> bool {
         match &self.end {
             End::Wire(wire) => wire.link.is_closed(),
+            End::Shm(shm) => shm.wire.link.is_closed(),
             End::Local(local) => local.has_ended(),
         }
     }
 
     /// Ends the connection: the socket does not want it. What is queued is dropped.
     pub(crate) fn refuse(&self) {
-        if let End::Wire(wire) = &self.end {
-            wire.link.worker.push(Command::ClosePipe(wire.link.clone()));
+        if let Some(link) = self.link() {
+            link.worker.push(Command::ClosePipe(link.clone()));
         }
     }
 
@@ -156,6 +188,7 @@ impl Pipe {
         let written = match &self.end {
             End::Wire(wire) => wire.written(),
             End::Local(local) => local.written(),
+            End::Shm(shm) => shm.written(),
         };
         written - self.taken
     }
@@ -173,9 +206,11 @@ impl Pipe {
     #[cold]
     fn is_really_full(&mut self) -> bool {
         self.taken = either!(self, end => end.taken());
-        if let End::Local(local) = &self.end {
+        match &self.end {
             // The other socket may have changed its part of the sum.
-            self.hwm = local.hwm();
+            End::Local(local) => self.hwm = local.hwm(),
+            End::Shm(shm) => self.hwm = shm.hwm(),
+            End::Wire(_) => {}
         }
         if self.hwm == 0 || self.backlog() < self.hwm {
             return false;
@@ -183,6 +218,16 @@ impl Pipe {
         self.flush();
         self.taken = either!(self, end => end.taken());
         self.backlog() >= self.hwm
+    }
+
+    /// A message like the last one can be written without being kept outside of a shared ring, for patterns that can wait.
+    #[inline]
+    pub(crate) fn has_room(&mut self) -> bool {
+        let has_space = match &mut self.end {
+            End::Shm(shm) => shm.has_space(),
+            End::Wire(_) | End::Local(_) => true,
+        };
+        has_space && !self.is_full()
     }
 
     /// The pipe, if it is not full.
@@ -208,7 +253,7 @@ impl Pipe {
         let written = self.backlog() + self.taken;
         let threshold = (written + self.hwm / 2).saturating_sub(self.hwm).max(1);
         self.taken = either!(self, end => end.ask_for_room(threshold));
-        if self.backlog() < self.hwm {
+        if self.has_room() {
             either!(self, end => end.stop_asking());
             return false;
         }
@@ -233,20 +278,24 @@ impl Pipe {
     /// Writes one part and leaves it with the caller.
     #[inline]
     pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
-        match &self.end {
-            End::Wire(_) if message.len() < limits::REFERENCE_BODY_MIN => self.write(message, epoch),
-            _ => {
+        self.writing = message.more();
+        match &mut self.end {
+            End::Wire(wire) => wire.write_shared(message, epoch),
+            End::Shm(shm) => shm.write_shared(message, epoch),
+            End::Local(local) => {
                 let mut share = message.share();
                 share.set_more(message.more());
-                self.write(&mut share, epoch);
+                local.write(&mut share, epoch);
             }
         }
     }
 
     /// Sends what was gathered.
     pub(crate) fn flush(&mut self) {
-        if let End::Wire(wire) = &mut self.end {
-            wire.flush();
+        match &mut self.end {
+            End::Wire(wire) => wire.flush(),
+            End::Shm(shm) => shm.wire.flush(),
+            End::Local(_) => {}
         }
     }
 
@@ -264,6 +313,7 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.read(message, self.closed),
             End::Local(local) => local.read(message, self.closed, patient),
+            End::Shm(shm) => shm.read(message, self.closed, patient),
         }
     }
 
@@ -284,17 +334,15 @@ impl Pipe {
 
     /// Tells the other side of a change to the socket's subscriptions; `sequence` numbers the changes.
     pub(crate) fn announce(&mut self, subscribe: bool, prefix: &[u8], sequence: u64) {
-        match &mut self.end {
-            End::Wire(wire) => {
-                let (link, prefix) = (wire.link.clone(), prefix.into());
-                wire.link.worker.push(Command::Subscription {
-                    link,
-                    subscribe,
-                    prefix,
-                    sequence,
-                });
-            }
-            End::Local(local) => local.announce(subscribe, prefix),
+        if let End::Local(local) = &mut self.end {
+            local.announce(subscribe, prefix);
+        } else if let Some(link) = self.link() {
+            link.worker.push(Command::Subscription {
+                link: link.clone(),
+                subscribe,
+                prefix: prefix.into(),
+                sequence,
+            });
         }
     }
 
@@ -304,16 +352,24 @@ impl Pipe {
     }
 }
 
-/// Makes both ends of a connection that is yet to come: the link for its session, the pipe for its socket.
+/// Makes both ends of a connection that is yet to come: the link for its session, the pipe for its socket. The connection
+/// is `upgradable` if it is one to this machine, which may turn out to support shared memory.
 pub(crate) fn pair(
     worker: &Arc<WorkerShared>,
     socket: &Arc<SocketShared>,
     options: &Options,
     endpoint: u64,
+    upgradable: bool,
 ) -> (Arc<Link>, Pipe) {
     let (writer, ring) = ring();
     let (receive, queue) = Receive::new(u64::from(options.receive_hwm), socket.traits.discards_input);
     let link = Link::new(worker.clone(), socket.clone(), Transmit::new(ring), receive);
-    let end = End::Wire(WireEnd::new(link.clone(), writer, queue));
-    (link, Pipe::new(end, u64::from(options.send_hwm), endpoint))
+    let wire = WireEnd::new(link.clone(), writer, queue);
+    let hwm = u64::from(options.send_hwm);
+    let end = if upgradable {
+        End::Shm(Box::new(ShmEnd::new(wire, hwm)))
+    } else {
+        End::Wire(wire)
+    };
+    (link, Pipe::new(end, hwm, endpoint))
 }

@@ -7,7 +7,14 @@ use ringmq_queue::{barrier::light_fence, spsc::Consumer};
 use ringmq_zmtp::frame::{MORE, encode_header, next_frame};
 
 use super::Read;
-use crate::{inbound::Inbound, limits, link::Link, pace::Pace, transmit::Right, worker::Command};
+use crate::{
+    inbound::{Inbound, Mark},
+    limits,
+    link::Link,
+    pace::Pace,
+    transmit::Right,
+    worker::Command,
+};
 
 /// A pipe's end towards a session.
 pub(crate) struct WireEnd {
@@ -139,6 +146,19 @@ impl WireEnd {
         }
     }
 
+    /// Writes one part and leaves it with the caller.
+    #[inline]
+    pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
+        if message.len() < limits::REFERENCE_BODY_MIN {
+            let more = message.more();
+            self.write_bytes(message, more, epoch);
+        } else {
+            let mut share = message.share();
+            share.set_more(message.more());
+            self.write_by_reference(&mut share, epoch);
+        }
+    }
+
     /// Takes back the parts of an incomplete message.
     pub(crate) fn rollback(&mut self) {
         self.writer.rollback();
@@ -197,6 +217,8 @@ impl WireEnd {
                 }
                 Inbound::Scattered(pieces) => self.cursor = Cursor::Scattered(pieces.into_iter(), None),
                 Inbound::Subscriptions(requests) => return Read::Subscriptions(requests),
+                // Only local connections have marks, and their end looks for them before it reads.
+                Inbound::Mark(_) => debug_assert!(false, "a mark was read as a message"),
             }
         }
     }
@@ -218,7 +240,7 @@ impl WireEnd {
                 Inbound::Body(message) => return Some(message),
                 Inbound::Frames { span, .. } => *current = Some((span, 0)),
                 // A session nests no deeper and puts requests into entries of their own.
-                Inbound::Scattered(_) | Inbound::Subscriptions(_) => debug_assert!(false),
+                Inbound::Scattered(_) | Inbound::Subscriptions(_) | Inbound::Mark(_) => debug_assert!(false),
             }
         }
     }
@@ -250,17 +272,42 @@ impl WireEnd {
         }
     }
 
+    /// The mark that comes next, if one does.
+    pub(crate) fn mark(&mut self) -> Option<Mark> {
+        if self.is_within_entry() {
+            return None;
+        }
+        match self.queue.peek() {
+            Some(Inbound::Mark(mark)) => Some(*mark),
+            _ => None,
+        }
+    }
+
+    /// Goes beyond the mark.
+    pub(crate) fn pop_mark(&mut self) {
+        let mark = self.queue.pop();
+        debug_assert!(matches!(mark, Some(Inbound::Mark(_))));
+        self.publish_consumed();
+    }
+
+    fn is_within_entry(&self) -> bool {
+        match &self.cursor {
+            Cursor::Frames { span, at } => *at < span.len(),
+            Cursor::Scattered(pieces, current) => {
+                pieces.len() > 0 || current.as_ref().is_some_and(|(span, at)| *at < span.len())
+            }
+            Cursor::Empty => false,
+        }
+    }
+
+    /// Whether the session has pushed an entry that was not looked at yet.
+    pub(crate) fn is_queue_occupied(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Whether a read would find a message, without taking it.
     pub(crate) fn has_queued(&self) -> bool {
-        match &self.cursor {
-            Cursor::Frames { span, at } if *at < span.len() => true,
-            Cursor::Scattered(pieces, current) => {
-                pieces.len() > 0
-                    || current.as_ref().is_some_and(|(span, at)| *at < span.len())
-                    || !self.queue.is_empty()
-            }
-            _ => !self.queue.is_empty(),
-        }
+        self.is_within_entry() || self.is_queue_occupied()
     }
 }
 

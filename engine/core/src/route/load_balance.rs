@@ -101,13 +101,22 @@ impl LoadBalance {
         Some(Balanced::Sent(key))
     }
 
+    /// The pipe that the next part goes to, if one has room.
+    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
+        if self.sending || (!self.dropping && self.find_room(pipes)) {
+            self.active.get(self.next).copied()
+        } else {
+            None
+        }
+    }
+
     /// Moves `next` to a pipe with room; pipes without leave the round until they report.
     #[inline]
     pub(crate) fn find_room(&mut self, pipes: &mut Pipes) -> bool {
         while let Some(&key) = self.active.get(self.next) {
             if pipes
                 .get(key)
-                .is_some_and(|pipe| !pipe.is_full() || !pipe.ask_for_room())
+                .is_some_and(|pipe| pipe.has_room() || !pipe.ask_for_room())
             {
                 return true;
             }

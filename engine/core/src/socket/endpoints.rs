@@ -56,6 +56,12 @@ impl Endpoints {
             .map(|entry| entry.id)
     }
 
+    /// The text of an endpoint, or nothing if it was removed.
+    pub(super) fn name(&self, id: u64) -> &str {
+        let entry = self.entries.iter().find(|entry| entry.id == id);
+        entry.map_or("", |entry| &entry.name)
+    }
+
     fn remove(&mut self, id: u64) {
         self.entries.retain(|entry| entry.id != id);
     }
@@ -165,7 +171,7 @@ impl Socket {
         let worker = self.context.worker(self.options.affinity)?;
         let id = self.endpoints.add(endpoint, false);
         let options: std::sync::Arc<_> = self.options.clone().into();
-        let (link, mut pipe) = pipe::pair(&worker, &self.shared, &options, id);
+        let (link, mut pipe) = pipe::pair(&worker, &self.shared, &options, id, transport.is_local());
         pipe.peer.identity = std::mem::take(&mut self.options.connect_routing_id);
         let immediate = options.immediate;
         let unattached = if immediate {

@@ -4,7 +4,10 @@
 //! the descriptor becomes readable when a worker or another socket has something to say, and stays so until a call looks
 //! into the mailbox. It says nothing about messages that are there already: [`Socket::events`] does.
 
-use std::{os::fd::BorrowedFd, time::Instant};
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::Instant,
+};
 
 use ringmq_io::{PollFd, wait_fds};
 use ringmq_queue::wake::ParkOn;
@@ -23,7 +26,8 @@ impl Socket {
     ///
     /// [`Error::Io`] if the process has no descriptor left.
     pub fn event_fd(&mut self) -> Result<BorrowedFd<'_>, Error> {
-        self.shared.parker.fd()?;
+        // The set holds the parking place, and the bells of peers that share memory.
+        self.make_wait_set()?;
         if !self.watched {
             self.give_back();
             self.watched = true;
@@ -33,12 +37,19 @@ impl Socket {
                 self.shared.parker.wake();
             }
         }
-        Ok(self.shared.parker.fd()?)
+        Ok(self.make_wait_set()?.as_fd())
+    }
+
+    /// A call is about to say that there is nothing: peers that share memory ring from then on. False if one of them has just
+    /// done something, so that the call had better look again. True without further ado if nobody watches the descriptor.
+    pub(super) fn stay_announced(&mut self) -> Result<bool, Error> {
+        Ok(!self.watched || self.arm_rings()?)
     }
 
     /// Makes the descriptor unreadable, for its owner is about to look at everything.
     pub(super) fn settle(&self) {
         if self.watched {
+            self.clear_bells();
             self.shared.parker.settle();
         }
     }

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod event_fd;
+mod rings;
 mod shared;
 mod wait;
 
@@ -38,6 +39,7 @@ pub struct Socket {
     commands: Vec<SocketCommand>,
     lending: wait::Lending,
     patience: wait::Patience,
+    shared_pipes: rings::SharedPipes,
     /// An event loop of the application's watches the socket's descriptor.
     watched: bool,
 }
@@ -66,6 +68,7 @@ impl Socket {
             commands: Vec::new(),
             lending: wait::Lending::default(),
             patience: wait::Patience::default(),
+            shared_pipes: rings::SharedPipes::default(),
             watched: false,
         })
     }
@@ -274,19 +277,33 @@ impl Socket {
     /// [`Error::Terminated`].
     pub fn events(&mut self) -> Result<Events, Error> {
         self.settle();
-        self.process_commands()?;
         self.flush();
-        self.pump();
+        loop {
+            self.process_commands()?;
+            self.pump();
+            let events = self.look();
+            if events.readable {
+                self.bury();
+                return Ok(events);
+            }
+            self.pipes.epoch += 1;
+            self.bury();
+            if self.stay_announced()? {
+                return Ok(events);
+            }
+        }
+    }
+
+    fn look(&mut self) -> Events {
         let behaviour = self.pattern.behaviour();
-        let events = Events {
+        let mut events = Events {
             readable: behaviour.can_recv(&mut self.pipes),
             writable: behaviour.can_send(&mut self.pipes),
         };
-        if !events.readable {
-            self.pipes.epoch += 1;
+        if !events.writable && self.let_spill() {
+            events.writable = self.pattern.behaviour().can_send(&mut self.pipes);
         }
-        self.bury();
-        Ok(events)
+        events
     }
 
     /// Starts to report events to the returned listener; an earlier one ends. A listener that does not read loses
@@ -352,6 +369,8 @@ impl Socket {
                     pipes.ended.push(key);
                 }
             }
+            SocketCommand::Upgraded(key, rings) => self.upgraded(key, *rings),
+            SocketCommand::Severed(key) => self.severed(key),
             SocketCommand::Lent(key, fd) => self.take_lent(key, fd),
             SocketCommand::Closed(key) => self.end(key),
             SocketCommand::Terminated => {}
@@ -376,6 +395,7 @@ impl Socket {
             pipe.set_hwm(send, receive);
             pipe.attach(key);
         }
+        self.watch_rings(key);
         if self.pattern.behaviour().attached(&mut self.pipes, key, known) == Admission::Refused {
             self.detach(key);
         } else if self.pipes.get(key).is_some_and(|pipe| pipe.has_ended()) {
@@ -389,6 +409,8 @@ impl Socket {
         let Some(pipe) = self.pipes.get(key) else { return };
         pipe.mark_closed();
         pipe.rollback();
+        self.cut_rings(key);
+        let Some(pipe) = self.pipes.get(key) else { return };
         if pipe.has_queued() {
             self.pattern.behaviour().ending(&mut self.pipes, key);
         } else {
@@ -407,6 +429,7 @@ impl Socket {
         if self.pipes.get(key).is_none() {
             return;
         }
+        self.shared_pipes.remove(key);
         self.pattern.behaviour().detached(&mut self.pipes, key);
         if let Some(pipe) = self.pipes.remove(key)
             && !pipe.is_closed()

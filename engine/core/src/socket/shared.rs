@@ -13,7 +13,7 @@ use crate::{
     link::lock,
     monitor::{EventRecord, Listener},
     pattern::Traits,
-    pipe::{Peer, Pipe},
+    pipe::{Peer, Pipe, Rings},
     subscription::SubscriptionSet,
 };
 
@@ -27,6 +27,10 @@ pub(crate) enum SocketCommand {
     Writable(u64),
     /// The handshake of a pipe that the socket has already is done.
     Up(u64, Box<Peer>),
+    /// The connection shares memory with the peer from now on.
+    Upgraded(u64, Box<Rings>),
+    /// The connection that shared memory is gone.
+    Severed(u64),
     /// The worker lends the right to read this pipe's connection.
     Lent(u64, Arc<Fd>),
     /// Nothing more comes from this pipe.

@@ -1,7 +1,7 @@
 //! Waiting: first a little by yielding, then asleep.
 
 use std::{
-    os::fd::BorrowedFd,
+    os::fd::{AsFd, BorrowedFd},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -129,8 +129,13 @@ impl Socket {
         }
     }
 
-    /// Reads the lent connection, if there is one. True when something may have come.
+    /// Looks at what no worker watches: shared rings, and the lent connection, if there is one. True when something may have
+    /// come.
     pub(super) fn pump(&mut self) -> bool {
+        self.look_at_rings() | self.read_lent()
+    }
+
+    fn read_lent(&mut self) -> bool {
         let Some((key, _)) = self.lending.lent else {
             return false;
         };
@@ -161,6 +166,7 @@ impl Socket {
             .pipes
             .only_key()
             .filter(|&key| self.lending.asked != Some(key))
+            .filter(|&key| self.pipes.get(key).is_some_and(|pipe| pipe.lends()))
         else {
             return;
         };
@@ -190,10 +196,13 @@ impl Socket {
         }
         self.check_alive()?;
         self.flush();
-        if waiting.receiving && self.pump() {
+        if self.finds_something(waiting.receiving) {
             return Ok(Outcome::Again);
         }
         if waiting.wait == Wait::No {
+            if !waiting.receiving && self.let_spill() || !self.stay_announced()? {
+                return Ok(Outcome::Again);
+            }
             return Ok(Outcome::Expired(Error::WouldBlock));
         }
         let started = *waiting.started.get_or_insert_with(Instant::now);
@@ -201,31 +210,51 @@ impl Socket {
             Wait::Until(deadline) => Some(deadline),
             _ => None,
         };
-        if !waiting.slept && !self.patience.is_spent() && self.yield_for_commands(started, waiting.receiving)
-        {
+        let patient = self.options.busy_poll.is_some() || !self.patience.is_spent();
+        if !waiting.slept && patient && self.yield_for_commands(started, waiting.receiving) {
             return Ok(Outcome::Again);
         }
         if waiting.receiving {
             self.ask_to_lend();
+        } else if self.let_spill() {
+            return Ok(Outcome::Again);
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Ok(Outcome::Expired(Error::TimedOut));
         }
         waiting.slept = true;
+        if !self.shared_pipes.is_empty() {
+            return self.sleep_on_rings(deadline);
+        }
         match self.lending.lent.clone() {
             Some((key, fd)) if waiting.receiving => self.sleep_on_connection(key, &fd, deadline),
             _ => self.sleep_for_commands(deadline),
         }
     }
 
+    /// What a sender waits for never comes by the lent connection.
+    fn finds_something(&mut self, receiving: bool) -> bool {
+        if receiving {
+            self.pump()
+        } else {
+            self.look_at_rings()
+        }
+    }
+
     fn yield_for_commands(&mut self, started: Instant, receiving: bool) -> bool {
-        let budget = Duration::from_micros(limits::SPIN_WAIT_US);
+        let default = Duration::from_micros(limits::SPIN_WAIT_US);
+        let budget = self.options.busy_poll.unwrap_or(default);
+        let leave_core = self.options.busy_poll.is_none();
         loop {
             for _ in 0..4 {
-                if !self.shared.is_quiet() || (receiving && self.pump()) {
+                if !self.shared.is_quiet() || self.finds_something(receiving) {
                     return true;
                 }
-                std::thread::yield_now();
+                if leave_core {
+                    std::thread::yield_now();
+                } else {
+                    std::hint::spin_loop();
+                }
             }
             if started.elapsed() >= budget {
                 return false;
@@ -246,6 +275,25 @@ impl Socket {
         match parker.park_until(deadline) {
             ParkEnd::Interrupted => Err(Error::Interrupted),
             _ => Ok(Outcome::Again),
+        }
+    }
+
+    /// Sleeps until a peer that shares memory has something, or has made room, or a worker has something to say.
+    fn sleep_on_rings(&mut self, deadline: Option<Instant>) -> Result<Outcome, Error> {
+        let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let slept = if self.arm_rings()? {
+            self.sleep_on_bells(limit)
+        } else {
+            Ok(true)
+        };
+        self.disarm_rings();
+        match slept {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Err(Error::Interrupted),
+            Err(error) => Err(error.into()),
+            Ok(_) => {
+                self.look_at_rings();
+                Ok(Outcome::Again)
+            }
         }
     }
 
@@ -298,10 +346,7 @@ impl Socket {
         // Whoever polls does not look at the connection.
         self.give_back();
         self.shared.parker.fd()?;
-        if !self.watched {
-            self.shared.parker.arm(ParkOn::Fd);
-        }
-        Ok(self.shared.is_quiet() && !self.shared.is_terminated())
+        self.arm_rings()
     }
 
     /// Readable when the socket has something to do, between [`begin_waiting_on_fd`](Self::begin_waiting_on_fd) and
@@ -311,15 +356,15 @@ impl Socket {
     ///
     /// [`Error::Io`] if the system has no descriptor left.
     pub fn waitable_fd(&self) -> Result<BorrowedFd<'_>, Error> {
-        Ok(self.shared.parker.fd()?)
+        match self.shared_pipes.bells() {
+            Some(bells) => Ok(bells.as_fd()),
+            None => Ok(self.shared.parker.fd()?),
+        }
     }
 
     /// Ends what [`begin_waiting_on_fd`](Self::begin_waiting_on_fd) began.
     pub fn end_waiting_on_fd(&mut self) {
-        if self.watched {
-            self.settle();
-        } else {
-            self.shared.parker.disarm();
-        }
+        self.disarm_rings();
+        self.clear_bells();
     }
 }

@@ -32,6 +32,10 @@ fn listen_at(address: &UnixAddress, options: &Options) -> io::Result<Fd> {
 }
 
 impl Transport for IpcEndpoint {
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error> {
         let at_path = |path: &Path| listen_at(&UnixAddress::Path(path.to_owned()), options);
         let listening = match self {

@@ -36,6 +36,11 @@ pub(crate) trait Transport: Send + Sync {
     /// Begins to connect to one of the addresses; the second value tells whether that is done.
     fn connect(&self, address: &Address, options: &Options) -> Result<(Fd, bool), Error>;
 
+    /// Whether connections stay on this machine and descriptors can pass through them.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Who is at the other end, if the kernel knows.
     fn credentials(&self, connection: &Fd) -> io::Result<Option<Credentials>>;
 

@@ -50,6 +50,11 @@ impl Dial {
         }
     }
 
+    /// The endpoint is one on this machine, and descriptors can pass through its connections.
+    pub(super) fn is_local(&self) -> bool {
+        self.transport.is_local()
+    }
+
     /// A handshake succeeded: the next pause is short again.
     pub(super) fn succeeded(&mut self) {
         self.backoff.succeeded();

@@ -12,11 +12,20 @@ use super::{
     token,
 };
 use crate::{
+    inbound::Mark,
     limits,
     link::lock,
     monitor::{DisconnectReason, DropCause, Event, HandshakeFault, ProtocolFault},
     pipe,
+    socket::SocketCommand,
 };
+
+impl Session {
+    /// Nothing waits to be given to the kernel or to the peer's memory.
+    fn has_sent_everything(&self) -> bool {
+        !self.owes_switch && self.link.transmit.is_drained() && self.link.spill.is_empty()
+    }
+}
 
 impl Worker {
     /// The owner has closed the socket or the endpoint. Unsent messages are tried for as long as `linger` says.
@@ -34,13 +43,14 @@ impl Worker {
             return;
         };
         // A pipe that the socket never got cannot have anything to send.
-        let nothing_to_send = session.pipe.is_some() || session.link.transmit.is_drained();
+        let nothing_to_send = session.pipe.is_some() || session.has_sent_everything();
         match session.phase {
             _ if linger == Some(Duration::ZERO) => self.end(slot, Cause::Local),
             Phase::Established if nothing_to_send => self.finish(slot),
             Phase::Established => {
                 session.link.transmit.hand_over();
                 self.list_for_sending(slot);
+                self.move_spilled(slot);
             }
             Phase::Delivering => self.remove_session(slot),
             Phase::Ending | Phase::Finishing => {}
@@ -90,8 +100,7 @@ impl Worker {
         report_end(session, &cause);
         // libzmq ends the session for good when the peer broke the protocol.
         let broken = matches!(&cause, Cause::Protocol(failure) if !is_timeout(failure));
-        let stop =
-            session.options.reconnect_stop.on_handshake_failed() && session.phase == Phase::Handshaking;
+        let stop = session.options.reconnect_stop.on_handshake_failed() && session.phase.is_handshaking();
         session.last_connection |=
             broken || stop || session.retiring.is_some() && matches!(cause, Cause::Local);
         session.last_connection |= session.phase == Phase::Finishing;
@@ -107,7 +116,7 @@ impl Worker {
             let _ = ringmq_io::shutdown_both(fd);
         }
         if session.ops > 0 {
-            for op in [Op::Read, Op::Send, Op::Connect] {
+            for op in [Op::Read, Op::Send, Op::Connect, Op::Bell] {
                 self.driver.cancel(token(slot, op));
             }
         }
@@ -146,6 +155,7 @@ impl Worker {
             });
         }
         lock(&session.link.receive.side).disconnected();
+        session.upgrade = None;
         session.fd = None;
         session.reading = Reading::Nothing;
         if session.sending == Sending::InFlight {
@@ -155,6 +165,10 @@ impl Worker {
             self.conclude(slot);
             return;
         }
+        self.sever(slot);
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         if session.pipe_per_connection && session.pipe.is_none() {
             let dropped = session.link.transmit.discard();
             if dropped > 0 {
@@ -165,12 +179,51 @@ impl Worker {
             }
             session.link.close();
             let worker = session.link.worker.clone();
-            let (link, pipe) = pipe::pair(&worker, &session.socket, &session.options, session.endpoint);
+            let (link, pipe) = pipe::pair(
+                &worker,
+                &session.socket,
+                &session.options,
+                session.endpoint,
+                session.is_local,
+            );
             link.set_slot(slot);
             session.link = link;
             session.pipe = Some(Box::new(pipe));
         }
         self.pause(slot);
+    }
+
+    /// The connection and its shared rings are gone, and another one follows. What was received is read before what comes
+    /// then; what waits for room goes by the next connection.
+    fn sever(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.bell = None;
+        session.owes_switch = false;
+        if !std::mem::take(&mut session.is_upgraded) {
+            return;
+        }
+        let delivered = {
+            let mut side = lock(&session.link.receive.side);
+            side.mark(Mark::Cut);
+            session.link.receive.deliver(&mut side)
+        };
+        if delivered.notify {
+            session.link.notify_readable();
+        }
+        session.link.notify(SocketCommand::Severed);
+    }
+
+    /// Everything is sent, and the owner has closed: so ends the connection.
+    pub(super) fn finish_if_drained(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
+        if session.retiring.is_some() && session.phase == Phase::Established && session.has_sent_everything()
+        {
+            self.finish(slot);
+        }
     }
 
     /// The session has no further connection; it goes once the application has room for what was received.
@@ -198,7 +251,12 @@ impl Worker {
         let Some(session) = self.sessions.remove(slot) else {
             return;
         };
-        let dropped = session.link.transmit.discard();
+        let mut dropped = session.link.transmit.discard();
+        dropped += session
+            .link
+            .spill
+            .take()
+            .map_or(0, |spill| spill.whole_messages());
         if dropped > 0 {
             let cause = if session.retiring.is_some() {
                 DropCause::LingerExpired
@@ -225,7 +283,7 @@ fn report_end(session: &Session, cause: &Cause) {
     if session.fd.is_none() {
         return;
     }
-    if session.phase == Phase::Handshaking {
+    if session.phase.is_handshaking() {
         let reason = match cause {
             Cause::PeerClosed => HandshakeFault::NoDetail { errno: libc::EPIPE },
             Cause::Io(error) => HandshakeFault::NoDetail {
@@ -238,6 +296,7 @@ fn report_end(session: &Session, cause: &Cause) {
                 Some(status) => HandshakeFault::Auth { status },
                 None => HandshakeFault::Protocol(fault(failure)),
             },
+            Cause::SharedMemory => HandshakeFault::NoDetail { errno: libc::EPROTO },
             Cause::Crowded => HandshakeFault::NoDetail {
                 errno: libc::ECONNABORTED,
             },
@@ -249,7 +308,7 @@ fn report_end(session: &Session, cause: &Cause) {
     }
     if matches!(
         session.phase,
-        Phase::Handshaking | Phase::Established | Phase::Finishing
+        Phase::Handshaking | Phase::Upgrading | Phase::Established | Phase::Finishing
     ) {
         let reason = match cause {
             Cause::PeerClosed => DisconnectReason::PeerClosed,
@@ -260,6 +319,7 @@ fn report_end(session: &Session, cause: &Cause) {
                 DisconnectReason::LimitExceeded
             }
             Cause::Protocol(failure) => DisconnectReason::Protocol(fault(failure)),
+            Cause::SharedMemory => DisconnectReason::Protocol(ProtocolFault::ZmtpUnspecified),
             Cause::Crowded => DisconnectReason::LimitExceeded,
             Cause::Local => DisconnectReason::Local,
         };

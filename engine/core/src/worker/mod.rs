@@ -13,6 +13,7 @@ mod sending;
 mod session;
 mod slots;
 mod timers;
+mod upgrade;
 mod watch;
 
 use std::{
@@ -33,10 +34,11 @@ pub(crate) use connect::{Dial, Resolved};
 pub(crate) use listener::NewListener;
 pub(crate) use pool::WorkerPool;
 pub(crate) use session::NewSession;
+pub(crate) use upgrade::{Permit, UPGRADE_COMMAND};
 
 use half_open::HalfOpen;
 use listener::{Accepted, Listener};
-use session::Session;
+use session::{Cause, Session};
 use slots::Slots;
 use timers::Timers;
 use watch::Watch;
@@ -66,6 +68,12 @@ pub(crate) enum Command {
         sequence: u64,
     },
     Resolved(Box<Resolved>),
+    /// The application writes to the shared ring, and no longer to the connection.
+    Switched(Arc<Link>),
+    /// Messages wait for room in the shared ring.
+    Spilled(Arc<Link>),
+    /// The application has found that the peer broke the protocol of the shared rings.
+    Violated(Arc<Link>),
     /// The socket does not want this connection.
     ClosePipe(Arc<Link>),
     CloseEndpoint {
@@ -111,10 +119,15 @@ enum Op {
     Send = 1,
     Connect = 2,
     Accept = 3,
+    /// The bell of a shared ring.
+    Bell = 4,
 }
 
+const OP_BITS: u32 = 3;
+const OP_MASK: u64 = (1 << OP_BITS) - 1;
+
 fn token(slot: u32, op: Op) -> u64 {
-    u64::from(slot) << 2 | op as u64
+    u64::from(slot) << OP_BITS | op as u64
 }
 
 struct Worker {
@@ -257,6 +270,23 @@ impl Worker {
             Command::Connect(session) => self.connect(*session),
             Command::Adopt(accepted) => self.adopt(*accepted),
             Command::Resolved(resolved) => self.resolved(*resolved),
+            Command::Switched(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.switched(slot);
+                }
+            }
+            Command::Spilled(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.move_spilled(slot);
+                    self.settle(slot);
+                }
+            }
+            Command::Violated(link) => {
+                if let Some(slot) = self.slot_of(&link) {
+                    self.end(slot, Cause::SharedMemory);
+                    self.settle(slot);
+                }
+            }
             Command::ClosePipe(link) => {
                 if let Some(slot) = self.slot_of(&link) {
                     self.retire(slot, Some(Duration::ZERO));
@@ -369,8 +399,8 @@ impl Worker {
 
     fn complete(&mut self, completion: Completion<WireSlice, Slab>) {
         let token = completion.token();
-        let slot = (token >> 2) as u32;
-        if token & 3 == Op::Accept as u64 {
+        let (slot, op) = ((token >> OP_BITS) as u32, token & OP_MASK);
+        if op == Op::Accept as u64 {
             self.listener_ready(slot);
             return;
         }
@@ -388,7 +418,8 @@ impl Worker {
                 self.received(slot, buffer, result, more_likely);
             }
             Completion::Sent { batch, result, .. } => self.sent(slot, batch, result),
-            Completion::Ready { .. } if token & 3 == Op::Connect as u64 => self.connect_ready(slot),
+            _ if op == Op::Bell as u64 => self.bell_rang(slot),
+            Completion::Ready { .. } if op == Op::Connect as u64 => self.connect_ready(slot),
             Completion::Ready { .. } => self.read_ready(slot),
             Completion::Cancelled { .. } => self.read_cancelled(slot),
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ringmq_io::{DriverKind, FallbackReason};
-use ringmq_queue::sync::Mutex;
+use ringmq_queue::sync::{AtomicUsize, Mutex};
 
 use super::{Command, Worker, WorkerShared};
 use crate::{context::Pinning, error::Error, link::lock};
@@ -19,6 +19,8 @@ pub(crate) struct WorkerPool {
     workers: Mutex<Vec<Started>>,
     /// How the workers talk to the kernel, once one has started.
     driver: OnceLock<DriverKind>,
+    /// Connections that share memory.
+    pub(super) shared: Arc<AtomicUsize>,
 }
 
 struct Started {
@@ -33,6 +35,7 @@ impl WorkerPool {
             pinning,
             workers: Mutex::new(Vec::new()),
             driver: OnceLock::new(),
+            shared: Arc::default(),
         })
     }
 

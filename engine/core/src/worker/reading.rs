@@ -26,7 +26,11 @@ impl Worker {
         };
         let Some(fd) = &session.fd else { return };
         debug_assert!(session.reading != Reading::Waiting);
-        if session.lend_wanted && session.phase == Phase::Established && session.retiring.is_none() {
+        if session.lend_wanted
+            && session.phase == Phase::Established
+            && session.retiring.is_none()
+            && !session.is_upgraded
+        {
             session.lend_wanted = false;
             session.reading = Reading::Lent;
             session.visits_seen = session.link.receive.attendance().0;
@@ -127,15 +131,20 @@ impl Worker {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        let Some(fd) = &session.fd else { return };
-        let buffer = if session.phase == Phase::Finishing {
+        let Some(fd) = session.fd.clone() else { return };
+        let mut buffer = if session.phase == Phase::Finishing {
             Slab::with_capacity(limits::SLAB_LEN)
         } else {
             lock(&session.link.receive.side).take_buffer()
         };
+        if session.takes_descriptors() && session.is_open() {
+            let result = session.recv_with_descriptors(&fd, &mut buffer);
+            self.received(slot, buffer, result, false);
+            return;
+        }
         session.reading = Reading::Waiting;
         session.ops += 1;
-        self.driver.recv(token(slot, Op::Read), fd, buffer);
+        self.driver.recv(token(slot, Op::Read), &fd, buffer);
     }
 
     pub(super) fn received(&mut self, slot: u32, buffer: Slab, result: io::Result<usize>, more_likely: bool) {
@@ -204,6 +213,11 @@ impl Worker {
             if matches!(absorbed, Ok(Absorbed::Handshaken)) {
                 drop(side);
                 self.handshaken(slot);
+                continue;
+            }
+            if let Ok(Absorbed::Upgrade(step)) = absorbed {
+                drop(side);
+                self.upgrade_step(slot, &step);
                 continue;
             }
             // What came before a violation was in order, and is delivered.

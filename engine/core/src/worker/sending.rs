@@ -6,7 +6,7 @@ use ringmq_message::wire::WireSlice;
 
 use super::{
     Op, Worker,
-    session::{Cause, Phase, Sending},
+    session::{Cause, Sending},
     token,
 };
 use crate::{limits, link::lock};
@@ -67,7 +67,7 @@ impl Worker {
         if session.sending != Sending::Listed {
             return false;
         }
-        if !matches!(session.phase, Phase::Handshaking | Phase::Established) {
+        if !session.is_open() {
             // Without a connection the right stays with the worker; connecting lists the session again.
             session.sending = Sending::Nothing;
             return false;
@@ -90,7 +90,7 @@ impl Worker {
         if session.idle_looks < limits::IDLE_LOOKS_MAX {
             return true;
         }
-        if session.phase == Phase::Handshaking || session.link.transmit.let_go() {
+        if session.phase.is_handshaking() || session.link.transmit.let_go() {
             session.sending = Sending::Nothing;
             return false;
         }
@@ -112,14 +112,10 @@ impl Worker {
             self.end(slot, Cause::Io(error));
             return;
         }
-        let retired = session.retiring.is_some();
         self.list_for_sending(slot);
         self.pump_control(slot);
-        let Some(session) = self.sessions.get(slot) else {
-            return;
-        };
-        if retired && session.phase == Phase::Established && session.link.transmit.is_drained() {
-            self.finish(slot);
-        }
+        self.advance_upgrade(slot);
+        self.pay_switch(slot);
+        self.finish_if_drained(slot);
     }
 }

@@ -19,15 +19,21 @@ use std::{
 };
 
 use ringmq_io::Fd;
+use ringmq_shm::Bell;
 use ringmq_zmtp::{Config, Connection, Failure, Heartbeat};
 
-use super::{Worker, connect::Dial, listener::Accepted};
+use super::{
+    Worker,
+    connect::Dial,
+    listener::Accepted,
+    upgrade::{self, Upgrade},
+};
 use crate::{
     limits,
     link::{Link, lock},
     monitor::{Credentials, Event, EventRecord, Side},
     options::Options,
-    pipe::{self, Peer, Pipe},
+    pipe::{self, Peer, Pipe, Rings},
     socket::{SocketCommand, SocketShared},
     worker::WorkerShared,
 };
@@ -48,11 +54,20 @@ pub(super) enum Phase {
     Resolving,
     Connecting,
     Handshaking,
+    /// The two sides agree on shared memory, or that there is none.
+    Upgrading,
     Established,
     Pausing,
     Finishing,
     Ending,
     Delivering,
+}
+
+impl Phase {
+    /// Before the first message.
+    pub(super) fn is_handshaking(self) -> bool {
+        matches!(self, Self::Handshaking | Self::Upgrading)
+    }
 }
 
 /// What the read side is at.
@@ -119,6 +134,17 @@ pub(super) struct Session {
     /// Who is at the other end of the present connection, if it is a unix socket; `None` over tcp.
     pub(super) credentials: Option<Credentials>,
     peer_identity: Vec<u8>,
+    /// The endpoint is one on this machine, and descriptors can pass through its connections.
+    pub(super) is_local: bool,
+    /// What has been agreed on for shared memory, until it is settled.
+    pub(super) upgrade: Option<Box<Upgrade>>,
+    /// Messages go by shared memory.
+    pub(super) is_upgraded: bool,
+    /// The peer is to learn that nothing more comes by the connection.
+    pub(super) owes_switch: bool,
+    /// What the peer rings, for messages that wait for room in the ring.
+    pub(super) bell: Option<Arc<Bell>>,
+    pub(super) bell_polled: bool,
 }
 
 /// Why a connection ends.
@@ -127,6 +153,8 @@ pub(super) enum Cause {
     PeerClosed,
     Io(std::io::Error),
     Protocol(Failure),
+    /// The peer broke the protocol of the shared rings.
+    SharedMemory,
     /// It had to make room for others.
     Crowded,
     Local,
@@ -163,6 +191,12 @@ impl Session {
             remote: String::new(),
             credentials: None,
             peer_identity: Vec::new(),
+            is_local: false,
+            upgrade: None,
+            is_upgraded: false,
+            owes_switch: false,
+            bell: None,
+            bell_polled: false,
         }
     }
 
@@ -175,12 +209,13 @@ impl Session {
             credentials,
             ..
         } = accepted;
-        let (link, pipe) = pipe::pair(&worker, &socket, &options, endpoint);
+        let (link, pipe) = pipe::pair(&worker, &socket, &options, endpoint, credentials.is_some());
         let mut session = Self::new(link, socket, options, endpoint);
         session.pipe = Some(Box::new(pipe));
         session.pipe_per_connection = true;
         session.local = local;
         session.remote = remote;
+        session.is_local = credentials.is_some();
         session.credentials = credentials;
         session
     }
@@ -198,17 +233,18 @@ impl Session {
         session.pipe_per_connection = pipe.is_some();
         session.pipe = pipe;
         session.remote = dial.text.clone();
+        session.is_local = dial.is_local();
         session.dial = Some(dial);
         session.phase = Phase::Resolving;
         session
     }
 
     pub(super) fn is_half_open(&self) -> bool {
-        self.dial.is_none() && self.phase == Phase::Handshaking
+        self.dial.is_none() && self.phase.is_handshaking()
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Handshaking | Phase::Established)
+        self.phase.is_handshaking() || self.phase == Phase::Established
     }
 
     pub(super) fn emit(&self, event: Event) {
@@ -251,6 +287,11 @@ fn wire_config(session: &Session) -> Config {
     config.properties = properties
         .map(|(name, value)| (name.clone().into_bytes(), value.clone()))
         .collect();
+    if session.offers_upgrade() {
+        let (name, version) = upgrade::PROPERTY;
+        config.properties.push((name.to_vec(), version.to_vec()));
+        config.extensions = true;
+    }
     config.frame_size_max = options.max_message_size;
     // The limit of libzmq is per frame; memory is bounded by what has arrived, and parts are bounded below.
     config.message_size_max = u64::MAX;
@@ -291,6 +332,7 @@ impl Worker {
         session.phase_deadline = None;
         session.wire_deadline = connection.deadline();
         session.fd = Some(fd.clone());
+        session.upgrade = session.offers_upgrade().then(Box::default);
         session.link.transmit.connected(fd);
         lock(&session.link.receive.side).connected(connection);
         self.pump_control(slot);
@@ -299,6 +341,29 @@ impl Worker {
 
     /// The peer's handshake is complete.
     pub(super) fn handshaken(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        {
+            let mut side = lock(&session.link.receive.side);
+            let Some(connection) = &mut side.connection else {
+                return;
+            };
+            // Our READY goes before the first message.
+            session.link.transmit.push_control(connection.transmit());
+            let count = connection.transmit().len();
+            connection.transmitted(count);
+        }
+        if self.begin_upgrade(slot) {
+            self.list_for_sending(slot);
+            self.advance_upgrade(slot);
+        } else {
+            self.establish(slot, None);
+        }
+    }
+
+    /// Messages may flow from now on, by the rings if there are any.
+    pub(super) fn establish(&mut self, slot: u32, rings: Option<Rings>) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -311,10 +376,6 @@ impl Worker {
             let Some(connection) = &mut side.connection else {
                 return;
             };
-            // Our READY goes before the first message.
-            session.link.transmit.push_control(connection.transmit());
-            let count = connection.transmit().len();
-            connection.transmitted(count);
             if session.socket.traits.subscribes {
                 let board = lock(&session.socket.subscriptions);
                 for prefix in board.set.iter() {
@@ -334,19 +395,30 @@ impl Worker {
             dial.succeeded();
         }
         session.emit(Event::Handshaken);
+        if rings.is_some() {
+            session.emit(Event::SharedMemory);
+        }
         match session.pipe.take() {
             Some(mut pipe) => {
                 if pipe.peer.identity.is_empty() {
                     pipe.peer.identity = peer.identity;
                 }
+                if let Some(rings) = rings {
+                    pipe.upgrade(rings);
+                }
                 pipe.peer.credentials = peer.credentials;
                 session.socket.push(SocketCommand::Attach(pipe));
             }
-            None => session.link.notify(|key| SocketCommand::Up(key, Box::new(peer))),
+            None => {
+                session.link.notify(|key| SocketCommand::Up(key, Box::new(peer)));
+                if let Some(rings) = rings {
+                    session
+                        .link
+                        .notify(|key| SocketCommand::Upgraded(key, Box::new(rings)));
+                }
+            }
         }
-        // One whose pipe the socket has had from the start may have messages, and is told to retire.
-        let orphaned =
-            session.pipe_per_connection && session.socket.is_closed() && session.retiring.is_none();
+        let orphaned = session.socket.is_closed() && session.retiring.is_none();
         self.pump_control(slot);
         self.list_for_sending(slot);
         if orphaned {
@@ -392,6 +464,7 @@ impl Worker {
             session.phase_deadline = None;
             match session.phase {
                 Phase::Connecting => self.connect_timed_out(slot),
+                Phase::Upgrading => self.end(slot, Cause::Protocol(Failure::HandshakeTimeout)),
                 Phase::Pausing => self.dial(slot),
                 Phase::Finishing => self.end(slot, Cause::Local),
                 _ => {}

@@ -1,0 +1,563 @@
+//! The end of a pipe whose other end is another process on this machine: records in rings that each side owns one of.
+//!
+//! The connection stays. It carries what was queued before the upgrade, subscriptions and heartbeats, and its end is the
+//! end of the peer. So this end wraps a [`WireEnd`], and is one again between two connections.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use ringmq_message::{Buffer, Message};
+use ringmq_queue::stable::Foreign;
+use ringmq_shm::{Bell, Receiver, Sender, Violation};
+
+use super::{Read, wire::WireEnd};
+use crate::{
+    inbound::Mark,
+    limits,
+    link::Link,
+    pace::arrives_soon,
+    shm_inbox::{Inbox, Taken},
+    worker::{Command, Permit},
+};
+
+/// The rings of one connection, on their way from the worker to the pipe.
+pub(crate) struct Rings {
+    pub(crate) sender: Sender,
+    pub(crate) receiver: Receiver,
+    pub(crate) bell: Arc<Bell>,
+    /// The peer's mark for receiving; 0 is unlimited.
+    pub(crate) peer_hwm: u64,
+    /// Longest message part that is taken from the peer.
+    pub(crate) part_len_max: u64,
+    /// Large bodies stay where the peer wrote them.
+    pub(crate) trusting: bool,
+    pub(crate) permit: Permit,
+}
+
+/// A pipe's end towards another process.
+pub(crate) struct ShmEnd {
+    pub(crate) wire: WireEnd,
+    outgoing: Option<Outgoing>,
+    /// The rings of the present connection and, before it, of connections that were cut and are not read to their end. Where
+    /// one begins and ends is marked in what comes by the wire.
+    inboxes: VecDeque<Inbox>,
+    bell: Option<Arc<Bell>>,
+    sleeps: u8,
+    /// Messages written to rings that are gone: all of them count as taken.
+    written_before: u64,
+    /// The socket's mark for sending.
+    send_hwm: u64,
+    /// The session reports what comes by the wire next.
+    watching_wire: bool,
+    /// The peer broke the protocol; the session has been told.
+    broken: bool,
+}
+
+/// The mark for what lies between a sender and a receiver that share memory: the sum of both marks, of which the receiver's
+/// counts up to as much as the sender's, because what is not taken lies with the sender. 0 is unlimited.
+pub(crate) fn shared_mark(send: u64, receive: u64) -> u64 {
+    match receive {
+        0 => send * 2,
+        _ => send + receive.min(send),
+    }
+}
+
+/// What asking for memory to fill came to.
+pub(crate) enum Loan {
+    Lent(Buffer),
+    /// It is all in use, some of it for messages that the peer will take.
+    NotNow,
+    /// Bodies of that length do not go by the pool, or nothing does.
+    Never,
+}
+
+/// The producer's side of the present connection.
+struct Outgoing {
+    /// The producer, unless messages found no room: then it is with them in the link's spill.
+    sender: Option<Sender>,
+    peer_hwm: u64,
+    /// Whole messages taken over from the application.
+    written: u64,
+    /// What the peer has said that it took.
+    taken: u64,
+    /// Length of the last part, which is what the next is expected to have.
+    expected_len: usize,
+    /// The socket waits until this many messages are taken, and for room in the ring.
+    awaits_room: Option<u64>,
+    /// The ring was full for as long as it is worth waiting: the next message goes to the spill.
+    may_spill: bool,
+    _permit: Permit,
+}
+
+impl ShmEnd {
+    pub(crate) fn new(wire: WireEnd, send_hwm: u64) -> Self {
+        Self {
+            wire,
+            outgoing: None,
+            inboxes: VecDeque::new(),
+            bell: None,
+            sleeps: 0,
+            written_before: 0,
+            send_hwm,
+            watching_wire: false,
+            broken: false,
+        }
+    }
+
+    /// The connection has been upgraded: what is written from now on goes to the ring.
+    pub(crate) fn upgrade(&mut self, rings: Rings) {
+        self.wire.flush();
+        // What an owner who does not read has from earlier connections goes now, if it is nothing.
+        self.has_queued();
+        if !self.wire.link.socket.traits.discards_input {
+            self.inboxes
+                .push_back(Inbox::new(rings.receiver, rings.part_len_max, rings.trusting));
+        }
+        self.bell = Some(rings.bell);
+        self.broken = false;
+        self.outgoing = Some(Outgoing {
+            sender: Some(rings.sender),
+            peer_hwm: rings.peer_hwm,
+            written: 0,
+            taken: 0,
+            expected_len: 0,
+            awaits_room: None,
+            may_spill: false,
+            _permit: rings.permit,
+        });
+        let link = &self.wire.link;
+        link.worker.push(Command::Switched(link.clone()));
+    }
+
+    /// The connection is gone: what waits outside the ring goes by the wire of the next one. Returns how many messages were
+    /// in the ring, of which nobody knows whether they arrived.
+    pub(crate) fn cut(&mut self, epoch: u64) -> u64 {
+        let link = self.wire.link.clone();
+        let Some(mut outgoing) = self.outgoing.take() else {
+            return 0;
+        };
+        // The peer may have lied to the end; then none of them counts as taken.
+        let taken = outgoing.refresh_taken(&link).unwrap_or(outgoing.taken);
+        self.written_before += outgoing.written;
+        let Some(spill) = link.spill.take() else {
+            return outgoing.written - taken;
+        };
+        let waiting = spill.whole_messages();
+        for mut part in spill.into_whole_messages() {
+            self.wire.write(&mut part, epoch);
+        }
+        (outgoing.written - taken).saturating_sub(waiting)
+    }
+
+    /// Whether messages go by shared memory now, or what came that way is still to be read.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.outgoing.is_some() || !self.inboxes.is_empty()
+    }
+
+    /// Where the peer rings when it has done what this end waits for.
+    pub(crate) fn shared_bell(&self) -> Option<Arc<Bell>> {
+        self.bell.clone()
+    }
+
+    /// The mark for sending.
+    pub(crate) fn hwm(&self) -> u64 {
+        let own = self.send_hwm;
+        self.outgoing
+            .as_ref()
+            .map_or(own, |outgoing| shared_mark(own, outgoing.peer_hwm))
+    }
+
+    pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) -> u64 {
+        self.wire.set_hwm(send, receive);
+        self.send_hwm = send;
+        self.hwm()
+    }
+
+    pub(crate) fn attach(&mut self, key: u64) {
+        self.wire.attach(key);
+    }
+
+    #[inline]
+    pub(crate) fn written(&self) -> u64 {
+        let present = self.outgoing.as_ref().map_or(0, |outgoing| outgoing.written);
+        self.written_before + present + self.wire.written()
+    }
+
+    pub(crate) fn taken(&mut self) -> u64 {
+        let elsewhere = self.written_before + self.wire.taken();
+        elsewhere + self.present_taken()
+    }
+
+    fn present_taken(&mut self) -> u64 {
+        let Some(outgoing) = &mut self.outgoing else {
+            return 0;
+        };
+        match outgoing.refresh_taken(&self.wire.link) {
+            Ok(taken) => taken,
+            Err(_) => {
+                let taken = outgoing.taken;
+                self.report_violation();
+                taken
+            }
+        }
+    }
+
+    /// Whether a message like the last one fits into the ring now, or may go elsewhere.
+    #[inline]
+    pub(crate) fn has_space(&mut self) -> bool {
+        self.outgoing.as_mut().is_none_or(Outgoing::has_space)
+    }
+
+    /// Waiting for room in the ring has taken long enough: the next message may be kept outside. False if that changes
+    /// nothing.
+    pub(crate) fn let_spill(&mut self) -> bool {
+        self.outgoing.as_mut().is_some_and(|outgoing| {
+            let changes = outgoing.awaits_room.is_some() && !outgoing.has_space();
+            outgoing.may_spill |= changes;
+            changes
+        })
+    }
+
+    /// Notes what the socket waits for; `room_came` looks at it, and for a sleep `arm` tells the peer.
+    pub(crate) fn ask_for_room(&mut self, threshold: u64) -> u64 {
+        let elsewhere = self.written_before + self.wire.taken();
+        let Some(outgoing) = &mut self.outgoing else {
+            return self.written_before + self.wire.ask_for_room(threshold - self.written_before);
+        };
+        outgoing.awaits_room = Some(threshold.saturating_sub(elsewhere));
+        elsewhere + self.present_taken()
+    }
+
+    pub(crate) fn stop_asking(&mut self) {
+        self.wire.stop_asking();
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.awaits_room = None;
+        }
+    }
+
+    /// The room that the socket waited for has come; reported once.
+    #[inline]
+    pub(crate) fn room_came(&mut self) -> bool {
+        let came = self.is_room_there();
+        if came && let Some(outgoing) = &mut self.outgoing {
+            outgoing.awaits_room = None;
+        }
+        came
+    }
+
+    /// Whether the room that the socket waits for is there.
+    #[inline]
+    fn is_room_there(&mut self) -> bool {
+        let waits = |outgoing: &Outgoing| outgoing.awaits_room.is_some();
+        self.outgoing.as_ref().is_some_and(waits) && self.find_room()
+    }
+
+    fn find_room(&mut self) -> bool {
+        let taken = self.present_taken();
+        let Some(outgoing) = &mut self.outgoing else {
+            return false;
+        };
+        if outgoing.sender.is_none() {
+            outgoing.sender = self.wire.link.spill.pump();
+        }
+        outgoing.awaits_room.is_some_and(|threshold| taken >= threshold) && outgoing.has_space()
+    }
+
+    #[inline]
+    pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
+        match &mut self.outgoing {
+            Some(outgoing) => outgoing.write(message, &self.wire.link),
+            None => self.wire.write(message, epoch),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+        match &mut self.outgoing {
+            Some(outgoing) => outgoing.write_bytes(body, more, &self.wire.link),
+            None => self.wire.write_bytes(body, more, epoch),
+        }
+    }
+
+    /// Writes one part by copying it if it fits; what does not fit becomes a share of the message.
+    pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
+        match &mut self.outgoing {
+            Some(outgoing) => outgoing.write_shared(message, &self.wire.link),
+            None => self.wire.write_shared(message, epoch),
+        }
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        match &mut self.outgoing {
+            None => self.wire.rollback(),
+            Some(outgoing) => match &mut outgoing.sender {
+                Some(sender) => sender.rollback(),
+                None => self.wire.link.spill.rollback(),
+            },
+        }
+    }
+
+    /// Memory of the pool that the peer reads from, to be filled in place.
+    pub(crate) fn loan(&mut self, len: usize) -> Loan {
+        let Some(sender) = self
+            .outgoing
+            .as_mut()
+            .and_then(|outgoing| outgoing.sender.as_mut())
+        else {
+            return Loan::Never;
+        };
+        if len <= sender.body_max() || len > sender.chunk_max() {
+            return Loan::Never;
+        }
+        sender.loan(len).map_or(Loan::NotNow, |chunk| {
+            Loan::Lent(Buffer::from(Foreign::from(chunk)))
+        })
+    }
+
+    #[inline]
+    pub(crate) fn read(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+        if let Some(inbox) = self.inboxes.front_mut()
+            && inbox.read(message) == Taken::Part
+        {
+            return Read::Part;
+        }
+        self.read_slow(message, closed, patient)
+    }
+
+    fn read_slow(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+        if let Some(inbox) = self.inboxes.front_mut()
+            && inbox.has_turn()
+        {
+            inbox.release();
+            // What comes next is often already on its way, and waiting for it costs less than being told of it.
+            arrives_soon(patient && !closed, || inbox.has_whole());
+        }
+        loop {
+            if let Some(inbox) = self.inboxes.front_mut() {
+                match inbox.read(message) {
+                    Taken::Part => return Read::Part,
+                    Taken::Nothing => {}
+                    Taken::Violation => self.report_violation(),
+                }
+            }
+            if let Some(mark) = self.wire.mark() {
+                if !self.pass(mark) {
+                    return Read::Empty;
+                }
+            } else if self.wire.has_queued() {
+                self.watching_wire = false;
+                return self.wire.read(message, closed);
+            } else if !self.watch_wire() {
+                return if closed { Read::Ended } else { Read::Empty };
+            }
+        }
+    }
+
+    /// Goes beyond a mark in what comes by the wire. False if the rings that it speaks of are still on their way to the
+    /// socket, which reads again when they have come.
+    fn pass(&mut self, mark: Mark) -> bool {
+        match (mark, self.inboxes.front_mut()) {
+            (_, None) => return false,
+            (Mark::Ring, Some(inbox)) => inbox.give_turn(),
+            // Whatever the peer had written has been read before this.
+            (Mark::Cut, Some(_)) => drop(self.inboxes.pop_front()),
+        }
+        self.wire.pop_mark();
+        // Its arrival has been reported, so that the next one is to be asked for again.
+        self.watching_wire = false;
+        true
+    }
+
+    fn report_violation(&mut self) {
+        if !std::mem::replace(&mut self.broken, true) {
+            let link = &self.wire.link;
+            link.worker.push(Command::Violated(link.clone()));
+        }
+    }
+
+    /// Asks the session to report what comes by the wire, unless it has been asked. True when something is there.
+    fn watch_wire(&mut self) -> bool {
+        if self.watching_wire && !self.wire.is_queue_occupied() {
+            return false;
+        }
+        self.watching_wire = !self.wire.watch();
+        !self.watching_wire
+    }
+
+    /// The socket is about to turn to something else: the peer learns what was taken. True when something is there.
+    pub(crate) fn watch(&mut self) -> bool {
+        if let Some(inbox) = self.inboxes.front_mut() {
+            inbox.release();
+        }
+        self.has_queued() || (self.watch_wire() && self.has_queued())
+    }
+
+    /// Whether a read would find a message or a request.
+    pub(crate) fn has_queued(&mut self) -> bool {
+        loop {
+            if self.arrived() {
+                return true;
+            }
+            match self.wire.mark() {
+                Some(mark) if self.pass(mark) => {}
+                Some(_) => return false,
+                None => return self.wire.has_queued(),
+            }
+        }
+    }
+
+    /// Whether the ring has something, for a look that is made over and over. What comes by the wire is reported.
+    #[inline]
+    pub(crate) fn arrived(&mut self) -> bool {
+        self.inboxes.front_mut().is_some_and(Inbox::has_whole)
+    }
+
+    /// Whether something has happened since [`arm`](Self::arm), for the look between that and the sleep.
+    pub(crate) fn has_news(&mut self) -> bool {
+        self.inboxes.front_mut().is_some_and(Inbox::has_news) || self.is_room_there()
+    }
+
+    /// Announces to the peer that this thread is about to sleep, and until what. The caller fences and then looks for
+    /// [news](Self::has_news).
+    pub(crate) fn arm(&mut self) {
+        if let Some(inbox) = self.inboxes.front_mut() {
+            inbox.arm();
+        }
+        if let Some(outgoing) = &mut self.outgoing
+            && let (Some(threshold), Some(sender)) = (outgoing.awaits_room, &mut outgoing.sender)
+        {
+            // A peer that lied is met by the look that follows.
+            let _ = sender.ask_for_room(threshold, outgoing.expected_len);
+        }
+    }
+
+    /// Takes the announcement back.
+    pub(crate) fn disarm(&mut self) {
+        if let Some(inbox) = self.inboxes.front_mut() {
+            inbox.disarm();
+        }
+        if let Some(sender) = self
+            .outgoing
+            .as_mut()
+            .and_then(|outgoing| outgoing.sender.as_mut())
+        {
+            sender.stop_asking();
+        }
+        self.sleeps = self.sleeps.wrapping_add(1);
+        if self.sleeps.is_multiple_of(limits::SLEEPS_PER_DRAIN)
+            && let Some(bell) = &self.bell
+        {
+            // Its edges wake whether it is read or not; it must only not fill up.
+            bell.drain();
+        }
+    }
+}
+
+impl Outgoing {
+    fn refresh_taken(&mut self, link: &Link) -> Result<u64, Violation> {
+        let taken = match &mut self.sender {
+            Some(sender) => Some(sender.taken()),
+            None => link.spill.taken(),
+        };
+        if let Some(taken) = taken {
+            self.taken = taken?;
+        }
+        Ok(self.taken)
+    }
+
+    #[inline]
+    fn has_space(&mut self) -> bool {
+        match &mut self.sender {
+            // A lie counts as room: what is written to a broken ring is lost with it, and the session ends.
+            Some(sender) => sender.has_room(self.expected_len).unwrap_or(true) || self.may_spill,
+            None => true,
+        }
+    }
+
+    #[inline]
+    fn write(&mut self, message: &mut Message, link: &Arc<Link>) {
+        let (len, more) = (message.len(), message.more());
+        if let Some(sender) = &mut self.sender {
+            let written = if len > sender.body_max() && sender.owns(message.as_ptr()) {
+                write_loan(sender, message, more)
+            } else {
+                sender.write(message, more)
+            };
+            if written {
+                self.finish_part(len, more);
+                return;
+            }
+        }
+        self.spill(std::mem::take(message), link);
+    }
+
+    #[inline]
+    fn write_bytes(&mut self, body: &[u8], more: bool, link: &Arc<Link>) {
+        if let Some(sender) = &mut self.sender
+            && sender.write(body, more)
+        {
+            self.finish_part(body.len(), more);
+            return;
+        }
+        let mut message = Message::from_slice(body);
+        message.set_more(more);
+        self.spill(message, link);
+    }
+
+    fn write_shared(&mut self, message: &mut Message, link: &Arc<Link>) {
+        let (len, more) = (message.len(), message.more());
+        if let Some(sender) = &mut self.sender
+            && sender.write(message, more)
+        {
+            self.finish_part(len, more);
+            return;
+        }
+        let mut share = message.share();
+        share.set_more(more);
+        self.spill(share, link);
+    }
+
+    #[inline]
+    fn finish_part(&mut self, len: usize, more: bool) {
+        self.expected_len = len;
+        self.may_spill = false;
+        if !more {
+            self.written += 1;
+            if let Some(sender) = &mut self.sender {
+                sender.publish();
+            }
+        }
+    }
+
+    /// Keeps a part for which the ring has no room now. The worker moves it when there is, unless this thread comes first.
+    #[cold]
+    fn spill(&mut self, part: Message, link: &Arc<Link>) {
+        self.may_spill = false;
+        self.expected_len = part.len();
+        if !part.more() {
+            self.written += 1;
+        }
+        let begins = self.sender.is_some();
+        self.sender = link.spill.push(part, self.sender.take());
+        if begins && self.sender.is_none() {
+            link.worker.push(Command::Spilled(link.clone()));
+        }
+    }
+}
+
+/// Sends a body that lies in the ring's own pool by telling where.
+fn write_loan(sender: &mut Sender, message: &mut Message, more: bool) -> bool {
+    let Some(foreign) = message.take_foreign() else {
+        // It is shared with another message: copied like any other.
+        return sender.write(message, more);
+    };
+    let refused = match sender.reclaim(foreign) {
+        Ok(chunk) => match sender.write_chunk(chunk, more) {
+            Ok(()) => return true,
+            Err(chunk) => chunk.into(),
+        },
+        Err(foreign) => foreign,
+    };
+    *message = Message::from_foreign(refused);
+    message.set_more(more);
+    false
+}
