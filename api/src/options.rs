@@ -45,6 +45,16 @@ impl<K: Kind> Socket<K> {
         reconnect_stop, set_reconnect_stop: ReconnectStop;
         /// Connections that the kernel completes ahead of us. The default is 100.
         backlog, set_backlog: u32;
+        /// Bytes of memory that this side of an `ipc://` connection shares with a peer that is RingMQ, too; rounded up to a
+        /// power of two from 64 KiB to 64 MiB. Zero leaves messages to the local socket. The default is 1 MiB.
+        shm_segment_len, set_shm_segment_len: u32;
+        /// Whether large bodies from `ipc://` peers are read where the peer wrote them instead of being copied. The peer can
+        /// then change a message while it is read, so say yes only to peers that you trust as yourself. The default is no.
+        shm_trust_peers, set_shm_trust_peers: bool;
+        /// How long a blocked call spins before it sleeps (live), which saves the time of a wake-up and uses a whole core
+        /// meanwhile: worth it for an exchange that must be as fast as it can be, on a machine with a core to spare. Zero
+        /// sleeps at once. `None`, the default, leaves the core to others for a short time and then sleeps.
+        busy_poll, set_busy_poll: Option<Duration>;
         /// The largest message part in bytes that a peer may send over a wire; a larger one ends its connection. `None`,
         /// the default, sets no limit; memory is used only for what has arrived.
         max_message_size, set_max_message_size: Option<u64>;

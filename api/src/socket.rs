@@ -12,7 +12,7 @@ use std::{
 };
 
 use ringmq_core::{Error, Events, SocketType, Wait, monitor};
-use ringmq_message::{Message, Multipart};
+use ringmq_message::{Buffer, Message, Multipart};
 
 use crate::{
     Context, Payload,
@@ -239,6 +239,37 @@ impl<K: Kind> Socket<K> {
 }
 
 impl<K: Sends> Socket<K> {
+    /// Memory of `len` bytes to fill and then send, which is the way to send a large body without copying it.
+    ///
+    /// Over `ipc://` to another RingMQ process the peer reads the very bytes that were written here. This holds for
+    /// [`Push`](crate::Push), [`Dealer`](crate::Dealer) and [`Pair`](crate::Pair), for bodies longer than an eighth of the
+    /// ring (32 KiB by default) that fit its pool (three quarters of [`shm_segment_len`](Self::set_shm_segment_len)).
+    /// Otherwise it is memory of the pool, from which a large body is sent without a copy over `tcp://` and `inproc://`.
+    ///
+    /// The bytes are initialised, but not always zero: they may be those of an earlier message of this socket. Does not
+    /// block, except that it gives a peer some microseconds to return memory. A loan that is dropped is returned; one that
+    /// is sent by another socket is copied.
+    ///
+    /// ```
+    /// use ringmq::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// # let context = Context::new();
+    /// # let pull = Pull::new(&context)?;
+    /// # pull.bind("inproc://frames")?;
+    /// # let push = Push::new(&context)?;
+    /// # push.connect("inproc://frames")?;
+    /// let mut frame = push.loan(100_000);
+    /// frame.fill(7);
+    /// push.send(frame)?;
+    /// assert_eq!(*pull.recv()?, [7; 100_000]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn loan(&self, len: usize) -> Buffer {
+        self.core().loan(len)
+    }
+
     /// Sends a message of one part. Waits for room if need be, for as long as the
     /// [send timeout](Self::set_send_timeout) says. Success means that the message is queued, or that the socket's type
     /// drops what it cannot queue ([`Pub`](crate::Pub), [`Router`](crate::Router)). It does not mean that the peer has it.

@@ -23,17 +23,10 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 /// Starts `local` and `remote` against each other and returns what each printed.
-fn pair(
-    engine: &str,
-    local: &'static str,
-    remote: &'static str,
-    name: &str,
-    size: &str,
-    count: &str,
-) -> (String, String) {
+fn pair(local: &'static str, remote: &'static str, name: &str, size: &str, count: &str) -> (String, String) {
     let path = scratch(name);
     let endpoint = format!("ipc://{}", path.display());
-    let arguments = [endpoint.as_str(), size, count, "--engine", engine];
+    let arguments = [endpoint.as_str(), size, count, "--engine", "libzmq"];
     let printed = thread::scope(|scope| {
         let local = scope.spawn(|| stdout(&run(local, &arguments)));
         let remote = stdout(&run(remote, &arguments));
@@ -50,16 +43,9 @@ fn number<'a>(line: &'a str, before: &str, after: &str) -> &'a str {
         .expect(line)
 }
 
-const ENGINES: [&str; 2] = ["ringmq", "libzmq"];
-
 #[test]
 fn throughput_programs_print_what_libzmq_prints() {
-    ENGINES.into_iter().for_each(throughput_of);
-}
-
-fn throughput_of(engine: &str) {
     let (local, remote) = pair(
-        engine,
         env!("CARGO_BIN_EXE_local_thr"),
         env!("CARGO_BIN_EXE_remote_thr"),
         "thr",
@@ -80,12 +66,7 @@ fn throughput_of(engine: &str) {
 
 #[test]
 fn latency_programs_print_what_libzmq_prints() {
-    ENGINES.into_iter().for_each(latency_of);
-}
-
-fn latency_of(engine: &str) {
     let (local, remote) = pair(
-        engine,
         env!("CARGO_BIN_EXE_local_lat"),
         env!("CARGO_BIN_EXE_remote_lat"),
         "lat",
