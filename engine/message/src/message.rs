@@ -3,6 +3,7 @@
 mod body;
 mod compare;
 mod foreign;
+mod group;
 mod make;
 
 use std::{fmt, mem::ManuallyDrop, ops::Deref, slice};
@@ -11,6 +12,7 @@ use self::body::{Adopted, Body, Kind, View};
 use crate::pool::Block;
 
 pub use self::body::FreeFn;
+pub use self::group::{GROUP_MAX, GroupTooLong};
 
 /// How many bytes a message holds in itself. Longer bodies lie elsewhere.
 pub const INLINE_MAX: usize = 56;
@@ -26,7 +28,7 @@ pub const INLINE_MAX: usize = 56;
 /// * *adopted*: a foreign buffer and the function that frees it, or *borrowed* if it must not be written,
 /// * *constant*: bytes that live as long as the program.
 ///
-/// Besides the body it carries the flag [`more`](Self::more) and a [routing id](Self::routing_id). Nothing here blocks, and
+/// Besides the body it carries the flag [`more`](Self::more), a [routing id](Self::routing_id) and a [group](Self::group). Nothing here blocks, and
 /// nothing fails: running out of memory aborts the process, as everywhere in Rust.
 #[repr(C)]
 pub struct Message {
@@ -36,6 +38,8 @@ pub struct Message {
     inline_len: u8,
     kind: Kind,
     more: bool,
+    /// The length of the group; see `group.rs` for where it lies. Whatever changes the body's memory sets it.
+    group_len: u8,
 }
 
 // The C interface keeps a message in a `zmq_msg_t`, and a ring slot is one cache line.
@@ -136,7 +140,7 @@ impl Message {
         unsafe { slice::from_raw_parts_mut(start.as_ptr(), len) }
     }
 
-    /// A second message with the same body, flag and routing id, without copying a long body.
+    /// A second message with the same body, flag, routing id and group, without copying a long body.
     ///
     /// An adopted body moves behind a reference count first, which is why this needs `&mut self`; the foreign buffer stays
     /// where it is and is freed with the last message that refers to it. A borrowed body is copied.
@@ -161,6 +165,7 @@ impl Message {
             inline_len,
             kind: self.kind,
             more: self.more,
+            group_len: self.group_len,
         }
     }
 
@@ -179,11 +184,13 @@ impl Message {
         self.kind != Kind::Inline
     }
 
-    /// Shortens the body to its first `len` bytes; does nothing if it is not longer. The memory stays as it is.
+    /// Shortens the body to its first `len` bytes, and drops the group; does nothing if it is not longer. The memory stays
+    /// as it is.
     pub(crate) fn truncate(&mut self, len: usize) {
         if len >= self.len() {
             return;
         }
+        self.group_len = 0;
         match self.kind {
             Kind::Inline => self.inline_len = len as u8,
             _ => {
@@ -201,6 +208,7 @@ impl Message {
             inline_len,
             kind,
             more: false,
+            group_len: 0,
         }
     }
 
@@ -223,7 +231,7 @@ impl Message {
     /// Puts a copy in the place of a body that others can see.
     #[cold]
     fn copy_body(&mut self) {
-        let mut copy = Self::from_slice(self);
+        let mut copy = Self::with_group(self, self.group());
         copy.more = self.more;
         copy.routing_id = self.routing_id;
         *self = copy;
@@ -278,7 +286,7 @@ impl Drop for Message {
 }
 
 impl Clone for Message {
-    /// A second message with the same body, flag and routing id. Blocks are shared; an adopted or borrowed body is
+    /// A second message with the same body, flag, routing id and group. Blocks are shared; an adopted or borrowed body is
     /// copied.
     #[inline]
     fn clone(&self) -> Self {

@@ -33,7 +33,10 @@ impl Message {
         let kind = byte(offset_of!(Self, kind));
         let is_message = kind <= Kind::LAST as u8
             && byte(offset_of!(Self, more)) <= 1
-            && (kind != Kind::Inline as u8 || usize::from(byte(offset_of!(Self, inline_len))) <= INLINE_MAX);
+            && (kind != Kind::Inline as u8
+                || usize::from(byte(offset_of!(Self, inline_len)))
+                    + usize::from(byte(offset_of!(Self, group_len)))
+                    <= INLINE_MAX);
         // SAFETY: the caller promises a message where the bytes look like one, and that nobody else uses it.
         is_message.then(|| unsafe { &mut *place })
     }

@@ -55,6 +55,7 @@ impl Message {
         self.inline_len = bytes.len() as u8;
         self.more = false;
         self.routing_id = 0;
+        self.group_len = 0;
     }
 
     #[inline(never)]
@@ -73,6 +74,7 @@ impl Message {
         });
         self.more = false;
         self.routing_id = 0;
+        self.group_len = 0;
     }
 
     /// [`set_slice`](Self::set_slice) for bytes that can only be copied, such as those in memory of another process.
@@ -115,6 +117,7 @@ impl Message {
         self.inline_len = 0;
         self.more = false;
         self.routing_id = 0;
+        self.group_len = 0;
         // In place, not in registers as in `inline_words`: the bytes are not moved afterwards.
         // SAFETY: the body has room for `INLINE_MAX` bytes, which need not be initialised and which `self` borrows.
         bytes.fill(unsafe { slice::from_raw_parts_mut((&raw mut self.body).cast(), len) });
@@ -139,6 +142,7 @@ impl Message {
         self.body.set_view(View { start, len });
         self.more = false;
         self.routing_id = 0;
+        self.group_len = 0;
     }
 
     /// Whether the message has a block of its own with room for `len` bytes, and not much more.
