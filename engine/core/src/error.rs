@@ -35,7 +35,7 @@ pub enum Error {
         /// The part before `://`.
         scheme: String,
     },
-    /// The transport exists but cannot serve this socket type. None that is offered now answers so.
+    /// The transport exists but cannot serve this socket type.
     IncompatibleTransport {
         /// The part before `://`.
         scheme: String,
@@ -78,7 +78,7 @@ pub enum Error {
         /// The rule, as a sentence without its full stop.
         rule: &'static str,
     },
-    /// The routing id is in use by another peer or is still to be given to one. Not answered yet.
+    /// The routing id that the peer of the next connection is to get is in use by another peer.
     RoutingIdInUse,
     /// The context was terminated or is shutting down.
     Terminated,

@@ -2,6 +2,8 @@
 
 use ringmq_message::{Message, Span};
 
+use crate::limits;
+
 /// One entry of the queue from a session to its pipe. Entries of one message are published together, so that a multipart
 /// message arrives completely or not at all (RFC 28–31: parts are delivered atomically).
 #[derive(Debug)]
@@ -39,9 +41,21 @@ impl Inbound {
     }
 }
 
-/// A SUBSCRIBE or CANCEL command (RFC 37, section 3.3).
+/// A SUBSCRIBE or CANCEL command (RFC 37, section 3.3), or a JOIN or LEAVE command (RFC 48).
 #[derive(Debug)]
 pub(crate) struct SubscriptionRequest {
     pub(crate) subscribe: bool,
     pub(crate) topic: Box<[u8]>,
+}
+
+/// Reads one part out of a span: copies a small body, shares a large one, because a small message must not pin a big slab.
+#[inline]
+pub(crate) fn read_part(span: &Span, more: bool, body: std::ops::Range<usize>, message: &mut Message) {
+    // Written where the caller wants it: moving a message that was just put together stalls on its own stores.
+    if body.len() < limits::SHARE_BODY_MIN {
+        message.set_slice(&span[body]);
+    } else {
+        *message = span.slice(body);
+    }
+    message.set_more(more);
 }

@@ -27,7 +27,10 @@ struct Bound {
     socket: Arc<SocketShared>,
     endpoint: u64,
     identity: Vec<u8>,
+    hello: Vec<u8>,
+    disconnect: Vec<u8>,
     hwm: (u64, u64),
+    conflate: bool,
 }
 
 struct Waiting {
@@ -42,8 +45,14 @@ pub(crate) struct Party<'a> {
     pub(crate) socket: &'a Arc<SocketShared>,
     pub(crate) endpoint: u64,
     pub(crate) identity: &'a [u8],
+    /// What every new peer is sent first.
+    pub(crate) hello: &'a [u8],
+    /// What the socket, if it binds, receives when a peer is gone.
+    pub(crate) disconnect: &'a [u8],
     /// Marks for sending and receiving.
     pub(crate) hwm: (u64, u64),
+    /// Only the newest message is kept.
+    pub(crate) conflate: bool,
 }
 
 impl Inproc {
@@ -57,16 +66,21 @@ impl Inproc {
             socket: party.socket.clone(),
             endpoint: party.endpoint,
             identity: party.identity.to_vec(),
+            hello: party.hello.to_vec(),
+            disconnect: party.disconnect.to_vec(),
             hwm: party.hwm,
+            conflate: party.conflate,
         };
         names.bound.insert(name.to_owned(), bound);
         let waiting = names.waiting.remove(name).unwrap_or_default();
         let mut pipes = Vec::with_capacity(waiting.len());
         for mut waiting in waiting {
             waiting.pipe.found(party);
+            waiting.pipe.greet(party.hello);
             let peer = Peer {
                 identity: party.identity.to_vec(),
                 credentials: None,
+                named: false,
             };
             waiting
                 .socket
@@ -96,6 +110,7 @@ impl Inproc {
             let (mut ours, mut theirs) = local_pair(party, None);
             ours.endpoint = party.endpoint;
             theirs.peer.identity = party.identity.to_vec();
+            ours.greet(party.hello);
             let key = attach(ours, false);
             let waiting = Waiting {
                 pipe: theirs,
@@ -109,13 +124,18 @@ impl Inproc {
             socket: &bound.socket,
             endpoint: bound.endpoint,
             identity: &bound.identity,
+            hello: &bound.hello,
+            disconnect: &bound.disconnect,
             hwm: bound.hwm,
+            conflate: bound.conflate,
         };
         let (mut ours, mut theirs) = local_pair(party, Some(&binder));
         ours.endpoint = party.endpoint;
         ours.peer.identity = bound.identity.clone();
         theirs.endpoint = bound.endpoint;
         theirs.peer.identity = party.identity.to_vec();
+        ours.greet(party.hello);
+        theirs.greet(binder.hello);
         attach(ours, true);
         // Pushed before connecting returns: the binding socket's next call finds it, and what is sent through it.
         bound.socket.push(SocketCommand::Attach(Box::new(theirs)));

@@ -38,4 +38,4 @@ pub use error::{EndpointFault, Error, OptionFault, errno};
 pub use poll::{PollItem, Readiness, Source, poll};
 pub use ringmq_io::DriverKind;
 pub use ringmq_zmtp::SocketType;
-pub use socket::{Events, Socket, Wait};
+pub use socket::{Events, Sleeper, Socket, Wait};

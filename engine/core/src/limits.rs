@@ -144,6 +144,9 @@ pub const LOCAL_WAIT_US: u64 = 60;
 /// acted on and not shown.
 pub const SHOWN_MAX: usize = 1_000_000;
 
+/// Bytes that a STREAM hands out at a time: libzmq's default batch, which programs size their buffers by.
+pub const RAW_PIECE_MAX: usize = 8192;
+
 /// How long an application thread sleeps on a silent connection before it gives the right to read back, in milliseconds.
 pub const LENT_SLEEP_MS: u64 = 50;
 

@@ -164,9 +164,10 @@ pub enum ProtocolFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropCause {
-    /// The peer's queue was at its high-water mark. Not reported yet.
+    /// The peer's queue was at its high-water mark. A run of such losses is reported when it begins, whenever it has doubled,
+    /// and when the peer has room again or is gone.
     HighWaterMark,
-    /// The peer went away with messages in its queue.
+    /// The peer went away with messages in its queue, or before all parts of one were sent.
     PeerGone,
     /// LINGER ran out.
     LingerExpired,

@@ -4,6 +4,8 @@
 //! being copied. Whoever may read the connection (the worker, or an application thread to which the worker lent the
 //! right) drives this under the lock.
 
+mod newest;
+
 use std::{collections::VecDeque, io, sync::Arc, time::Instant};
 
 use ringmq_io::{Fd, recv_now};
@@ -12,7 +14,7 @@ use ringmq_queue::{
     spsc::{Consumer, Producer, ring},
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence},
 };
-use ringmq_zmtp::{Connection, Event, Failure};
+use ringmq_zmtp::{Connection, Event, Failure, Progress};
 
 use crate::{
     inbound::{Inbound, Mark, SubscriptionRequest},
@@ -20,6 +22,8 @@ use crate::{
     link::lock,
     worker::UPGRADE_COMMAND,
 };
+
+use newest::Newest;
 
 const NEVER: u64 = u64::MAX;
 
@@ -50,9 +54,13 @@ pub(crate) struct ReceiveSide {
     large: Option<Large>,
     /// Pieces of the message that is not complete yet.
     partial: Vec<Inbound>,
+    /// What the application shall hear when the connection is lost, behind everything that has come through it.
+    last_words: Vec<Message>,
     /// Whole messages that found no room in the queue.
     held: VecDeque<Held>,
     queue: Producer<Inbound>,
+    /// Where messages go instead of the queue, if only the newest is kept.
+    newest: Option<Newest>,
     /// Messages pushed so far.
     delivered: u64,
     /// Patterns that do not receive have their data thrown away here, so that a peer that sends regardless cannot
@@ -110,15 +118,17 @@ pub(crate) struct Delivered {
 }
 
 impl Receive {
-    pub(crate) fn new(hwm: u64, discard: bool) -> (Self, Consumer<Inbound>) {
+    pub(crate) fn new(hwm: u64, discard: bool, conflate: bool) -> (Self, Consumer<Inbound>) {
         let (producer, consumer) = ring(limits::SPAN_QUEUE_LEN);
         let side = ReceiveSide {
             connection: None,
             slab: None,
             large: None,
             partial: Vec::new(),
+            last_words: Vec::new(),
             held: VecDeque::new(),
             queue: producer,
+            newest: conflate.then(Newest::default),
             delivered: 0,
             discard,
             fd: None,
@@ -235,11 +245,16 @@ impl Receive {
         }
     }
 
+    /// Delivers what is held without a connection. True when the pipe waits for it.
+    pub(crate) fn deliver_now(&self) -> bool {
+        self.deliver(&mut lock(&self.side)).notify
+    }
+
     /// Pushes what is held, as far as there is room under the high-water mark.
     pub(crate) fn deliver(&self, side: &mut ReceiveSide) -> Delivered {
         let mut outcome = Delivered::default();
         loop {
-            let pushed = self.push_held(side);
+            let pushed = side.keep_newest() | self.push_held(side);
             if pushed {
                 // Partner of the fence in `wait`.
                 fence(Ordering::SeqCst);
@@ -272,6 +287,21 @@ impl Receive {
             pushed = true;
         }
         pushed
+    }
+
+    /// Takes the newest message, for links that keep only that. `parts` is empty.
+    pub(crate) fn take_newest(&self, parts: &mut VecDeque<Message>) {
+        if let Some(newest) = &mut lock(&self.side).newest {
+            newest.take(parts);
+        }
+    }
+
+    /// Whether there is a newest message to take.
+    pub(crate) fn has_newest(&self) -> bool {
+        lock(&self.side)
+            .newest
+            .as_ref()
+            .is_some_and(|newest| !newest.is_empty())
     }
 
     fn must_stop(&self, side: &ReceiveSide) -> bool {
@@ -322,6 +352,9 @@ impl ReceiveSide {
         self.slab = None;
         self.large = None;
         self.partial = Vec::new();
+        for message in std::mem::take(&mut self.last_words) {
+            self.announce(message);
+        }
     }
 
     /// The buffer that the next receive should fill.
@@ -376,6 +409,32 @@ impl ReceiveSide {
         self.held.push_back(Held { entry, group: 1 });
     }
 
+    /// Moves messages from what is held to where only the newest stays. True if there were any.
+    fn keep_newest(&mut self) -> bool {
+        let Some(newest) = &mut self.newest else {
+            return false;
+        };
+        let before = self.held.len();
+        for held in std::mem::take(&mut self.held) {
+            match held.entry {
+                Inbound::Subscriptions(_) | Inbound::Mark(_) => self.held.push_back(held),
+                entry => newest.absorb(entry),
+            }
+        }
+        self.held.len() < before
+    }
+
+    /// Adds a message of our own behind what the peer has sent: news about the connection for the application.
+    pub(crate) fn announce(&mut self, message: Message) {
+        let entry = Inbound::Body(message);
+        self.held.push_back(Held { entry, group: 1 });
+    }
+
+    /// Sets what is announced when the connection is gone.
+    pub(crate) fn set_last_words(&mut self, messages: Vec<Message>) {
+        self.last_words = messages;
+    }
+
     /// Whole messages wait for room in the queue.
     pub(crate) fn has_held(&self) -> bool {
         !self.held.is_empty()
@@ -397,13 +456,17 @@ impl ReceiveSide {
 
     fn walk(&mut self, now: Instant, requests: &mut Vec<SubscriptionRequest>) -> Result<Absorbed, Failure> {
         loop {
-            let (Some(connection), Some(slab)) = (&mut self.connection, &mut self.slab) else {
+            let Some(connection) = &mut self.connection else {
                 return Ok(Absorbed::Hungry);
             };
-            let progress = connection.receive(slab.filled(), now)?;
-            if progress.consumed == 0 && progress.event.is_none() {
-                return Ok(Absorbed::Hungry);
+            let input = self.slab.as_ref().map_or(&[][..], Slab::filled);
+            let progress = connection.receive(input, now)?;
+            if progress.event == Some(Event::Handshaken) && progress.consumed == 0 {
+                return Ok(Absorbed::Handshaken);
             }
+            let Some(slab) = self.slab.as_mut().filter(|_| progress != Progress::NEED_MORE) else {
+                return Ok(Absorbed::Hungry);
+            };
             let span = slab.split(progress.consumed);
             match progress.event {
                 None => {}
@@ -417,6 +480,8 @@ impl ReceiveSide {
                         self.take_frames(Inbound::Frames { span, messages }, at_boundary);
                     }
                 }
+                Some(Event::Raw) if self.discard => {}
+                Some(Event::Raw) => self.take_frames(Inbound::Body(Message::from_slice(&span)), true),
                 Some(Event::Large { body, more, .. }) => {
                     self.flush_requests(requests);
                     self.begin_large(body, more);
@@ -424,20 +489,18 @@ impl ReceiveSide {
                         return Ok(Absorbed::Hungry);
                     }
                 }
-                Some(Event::Subscribe { topic }) => {
+                Some(Event::Subscribe { topic } | Event::Join { group: topic }) => {
                     requests.push(SubscriptionRequest {
                         subscribe: true,
                         topic: span[topic].into(),
                     });
                 }
-                Some(Event::Cancel { topic }) => {
+                Some(Event::Cancel { topic } | Event::Leave { group: topic }) => {
                     requests.push(SubscriptionRequest {
                         subscribe: false,
                         topic: span[topic].into(),
                     });
                 }
-                // Groups belong to socket types that are not offered yet; their commands are legal and mean nothing.
-                Some(Event::Join { .. } | Event::Leave { .. }) => {}
                 Some(Event::Extension { name, data }) if span[name.clone()] == *UPGRADE_COMMAND => {
                     return Ok(Absorbed::Upgrade(span[data].to_vec()));
                 }

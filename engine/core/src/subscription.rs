@@ -3,10 +3,12 @@
 //! Topics are any bytes of any length, and a peer chooses them: nothing here recurses, and a peer's share is
 //! measured ([`SubscriptionTrie::usage`]) so that it can be bounded.
 
+mod groups;
 mod radix;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use groups::GroupTable;
 use radix::{Radix, Value};
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};

@@ -14,11 +14,15 @@
 use std::{io, sync::Arc};
 
 use ringmq_io::{Fd, send_now};
-use ringmq_message::wire::{WireReader, WireSlice};
+use ringmq_message::{
+    Message,
+    wire::{WireReader, WireSlice},
+};
 use ringmq_queue::{
     barrier::heavy_fence,
     sync::{AtomicU8, AtomicU64, Mutex, Ordering, fence},
 };
+use ringmq_zmtp::frame::encode_header;
 
 use crate::{limits, link::lock};
 
@@ -57,6 +61,10 @@ pub(crate) struct Transmit {
 
 struct TransmitSide {
     ring: WireReader,
+    /// The ring holds ZMTP frames, and not just bytes.
+    framed: bool,
+    /// The newest message of a link that keeps only that; it goes out when its turn comes, if no newer one has come.
+    newest: Option<Message>,
     /// Protocol traffic (greeting, commands) that goes out before the next batch, never inside one.
     control: Vec<u8>,
     /// The connection, once it may carry something.
@@ -89,13 +97,15 @@ pub(crate) enum Inline {
 
 impl Transmit {
     /// A link starts with the worker holding the right, because there is no connection yet.
-    pub(crate) fn new(ring: WireReader) -> Self {
+    pub(crate) fn new(ring: WireReader, framed: bool) -> Self {
         Self {
             right: AtomicU8::new(Right::Worker as u8),
             taken: AtomicU64::new(0),
             unblock_at: AtomicU64::new(NEVER),
             side: Mutex::new(TransmitSide {
                 ring,
+                framed,
+                newest: None,
                 control: Vec::new(),
                 fd: None,
                 established: false,
@@ -130,6 +140,15 @@ impl Transmit {
             self.set_right(Right::Watched);
         }
         free
+    }
+
+    /// Puts a message of one part in the place of the one that waits to be sent. True when the worker has to be told.
+    pub(crate) fn replace(&self, message: Message) -> bool {
+        let mut side = lock(&self.side);
+        side.newest = Some(message);
+        let was = self.right();
+        self.set_right(Right::Worker);
+        was != Right::Worker
     }
 
     /// The worker looks at a watched link.
@@ -258,7 +277,11 @@ impl Transmit {
         side.established = false;
         side.gathering = false;
         side.control = Vec::new();
+        let framed = side.framed;
         side.ring.resume(&|bytes| {
+            if !framed {
+                return None;
+            }
             let (header, body, more) = ringmq_zmtp::frame::frame_extent(bytes)?;
             Some(ringmq_message::wire::FrameExtent { header, body, more })
         })
@@ -290,6 +313,19 @@ impl Transmit {
                 room = self.publish_taken(planned.messages);
             }
         }
+        let mut control = control;
+        if side.established
+            && let Some(newest) = side.newest.take()
+        {
+            let header = encode_header(0, newest.len() as u64);
+            for bytes in [header.as_slice(), &newest]
+                .into_iter()
+                .filter(|bytes| !bytes.is_empty())
+            {
+                batch.push(WireSlice::copied(bytes));
+                control += bytes.len();
+            }
+        }
         if control + ring == 0 {
             side.spare = batch;
             return None;
@@ -314,7 +350,7 @@ impl Transmit {
     pub(crate) fn let_go(&self) -> bool {
         let mut side = lock(&self.side);
         let was = self.right();
-        if side.fd.is_none() || !side.established || !side.control.is_empty() || !side.ring.is_empty() {
+        if side.fd.is_none() || !side.established || side.has_queued() {
             return false;
         }
         self.set_right(Right::Free);
@@ -344,12 +380,20 @@ impl Transmit {
     /// Nothing is queued or in flight.
     pub(crate) fn is_drained(&self) -> bool {
         let mut side = lock(&self.side);
-        side.in_flight.is_none() && side.control.is_empty() && side.ring.is_empty()
+        side.in_flight.is_none() && !side.has_queued()
     }
 
     /// Frees everything queued; returns how many messages that were.
     pub(crate) fn discard(&self) -> u64 {
-        lock(&self.side).ring.drop_all()
+        let mut side = lock(&self.side);
+        side.ring.drop_all() + u64::from(side.newest.take().is_some())
+    }
+}
+
+impl TransmitSide {
+    /// Something waits to be sent.
+    fn has_queued(&mut self) -> bool {
+        !self.control.is_empty() || self.newest.is_some() || !self.ring.is_empty()
     }
 }
 

@@ -13,6 +13,8 @@
 //!    └───────────────────────────────────▶ Nothing ◀─────────────────────────────────┘
 //! ```
 //!
+//! A raw connection speaks no ZMTP: it stays in Raw, which takes bytes as they come.
+//!
 //! Nothing is final and repeats its failure. Frames, subscriptions, heartbeats and unknown
 //! commands leave Traffic where it is; a frame that is longer than a slab leads to Body, where
 //! the caller takes the bytes by itself.
@@ -60,6 +62,12 @@ enum State {
     Command(Box<Handshake>),
     Traffic,
     Body,
+    Raw {
+        /// The caller has been told that bytes may flow.
+        announced: bool,
+        /// The most bytes that are handed out at a time.
+        piece_max: usize,
+    },
     Nothing(Failure),
 }
 
@@ -126,6 +134,19 @@ impl Connection {
         }
     }
 
+    /// A connection without ZMTP, for STREAM: whatever arrives is data, handed out in pieces of
+    /// at most `piece_max` bytes. There is no handshake, so that the first call of
+    /// [`receive`](Self::receive), which needs no input, says that it is over.
+    pub fn raw(piece_max: usize, now: Instant) -> Connection {
+        let mut connection = Connection::new(Config::new(SocketType::Stream), now);
+        connection.backlog = Backlog::default();
+        connection.state = State::Raw {
+            announced: false,
+            piece_max,
+        };
+        connection
+    }
+
     /// Protocol traffic that waits to be sent: greeting, handshake, heartbeats, subscriptions.
     ///
     /// It goes out between the messages of the caller, never inside one, and still after a
@@ -188,7 +209,7 @@ impl Connection {
         match &self.state {
             State::Greeting(handshake) | State::Command(handshake) => handshake.deadline,
             State::Traffic | State::Body => self.timers.deadline(),
-            State::Nothing(_) => None,
+            State::Raw { .. } | State::Nothing(_) => None,
         }
     }
 
@@ -212,6 +233,7 @@ impl Connection {
                 }
                 Due::Expired => Err(self.fail(Failure::HeartbeatTimeout)),
             },
+            State::Raw { .. } => Ok(()),
             State::Nothing(failure) => Err(failure.clone()),
         }
     }
@@ -223,7 +245,21 @@ impl Connection {
 
     /// Whether messages may flow: the handshake is over and nothing has failed since.
     pub fn is_established(&self) -> bool {
-        matches!(self.state, State::Traffic | State::Body)
+        matches!(
+            self.state,
+            State::Traffic | State::Body | State::Raw { announced: true, .. }
+        )
+    }
+
+    /// Tells the peer what we want, or do not want any more, in the words of our socket type: a DISH
+    /// joins and leaves a group, the others subscribe to a topic and take that back.
+    pub fn queue_announcement(&mut self, wanted: bool, name: &[u8]) {
+        match (self.socket_type, wanted) {
+            (SocketType::Dish, true) => self.queue_join(name),
+            (SocketType::Dish, false) => self.queue_leave(name),
+            (_, true) => self.queue_subscribe(name),
+            (_, false) => self.queue_cancel(name),
+        }
     }
 
     /// Subscribes at the peer, in the form that its version understands: appends to
@@ -313,6 +349,7 @@ impl Connection {
             State::Command(_) => self.receive_handshake_command(input, now),
             State::Traffic => unreachable!("traffic has a path of its own"),
             State::Body => panic!("the body of a large frame is outstanding"),
+            State::Raw { announced, piece_max } => Ok(receive_raw(announced, input.len().min(*piece_max))),
             State::Nothing(failure) => Err(failure.clone()),
         };
         step.map_err(|failure| self.fail(failure))
@@ -461,6 +498,7 @@ impl Connection {
             State::Command(_) => "Command",
             State::Traffic => "Traffic",
             State::Body => "Body",
+            State::Raw { .. } => "Raw",
             State::Nothing(_) => "Nothing",
         }
     }
@@ -470,6 +508,20 @@ impl Connection {
         self.timers.stop();
         self.state = State::Nothing(failure.clone());
         failure
+    }
+}
+
+/// A step of a raw connection, with `count` bytes within reach.
+fn receive_raw(announced: &mut bool, count: usize) -> Progress {
+    if !std::mem::replace(announced, true) {
+        return Progress {
+            consumed: 0,
+            event: Some(Event::Handshaken),
+        };
+    }
+    Progress {
+        consumed: count,
+        event: (count > 0).then_some(Event::Raw),
     }
 }
 

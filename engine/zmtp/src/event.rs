@@ -41,6 +41,8 @@ pub enum Event {
         /// Whether another frame of the same message follows.
         more: bool,
     },
+    /// The consumed bytes are data, without frames. Only for [raw](Connection::raw) connections.
+    Raw,
     /// The peer subscribes to a topic. Only for PUB and XPUB.
     Subscribe {
         /// Where in the input the topic is.
@@ -82,7 +84,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(crate) const NEED_MORE: Progress = Progress {
+    /// The front of the input is not complete.
+    pub const NEED_MORE: Progress = Progress {
         consumed: 0,
         event: None,
     };

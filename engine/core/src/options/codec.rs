@@ -1,6 +1,6 @@
 //! How the value of an option travels: from the bytes of the C interface to the type of its field, and back.
 
-use super::{RawType, ReconnectStop, Row, XpubManual, XpubVerbosity};
+use super::{RawType, ReconnectStop, RouterNotify, Row, XpubManual, XpubVerbosity};
 use crate::error::OptionFault;
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -181,6 +181,19 @@ impl IntCodec<ReconnectStop> for ReconnectStop {
 
     fn to_int(value: &ReconnectStop) -> i32 {
         value.bits()
+    }
+}
+
+impl IntCodec<RouterNotify> for RouterNotify {
+    fn from_int(int: i32) -> RouterNotify {
+        RouterNotify {
+            connects: int & 1 != 0,
+            disconnects: int & 2 != 0,
+        }
+    }
+
+    fn to_int(value: &RouterNotify) -> i32 {
+        i32::from(value.connects) | i32::from(value.disconnects) << 1
     }
 }
 

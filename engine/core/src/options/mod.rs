@@ -83,13 +83,20 @@ pub struct SocketTypes(u32);
 impl SocketTypes {
     const ALL: Self = Self(u32::MAX);
     const PUB: Self = Self(1 << SocketType::Pub as u32);
+    const SUB: Self = Self(1 << SocketType::Sub as u32);
+    const PUSH: Self = Self(1 << SocketType::Push as u32);
+    const PULL: Self = Self(1 << SocketType::Pull as u32);
     const REQ: Self = Self(1 << SocketType::Req as u32);
+    const REP: Self = Self(1 << SocketType::Rep as u32);
     const DEALER: Self = Self(1 << SocketType::Dealer as u32);
     const ROUTER: Self = Self(1 << SocketType::Router as u32);
     const XPUB: Self = Self(1 << SocketType::XPub as u32);
     const XSUB: Self = Self(1 << SocketType::XSub as u32);
     const RADIO: Self = Self(1 << SocketType::Radio as u32);
     const STREAM: Self = Self(1 << SocketType::Stream as u32);
+    const SERVER: Self = Self(1 << SocketType::Server as u32);
+    const CLIENT: Self = Self(1 << SocketType::Client as u32);
+    const PEER: Self = Self(1 << SocketType::Peer as u32);
 
     /// Whether the set has that type.
     pub fn contains(self, socket_type: SocketType) -> bool {
@@ -123,6 +130,15 @@ pub enum XpubManual {
     On,
     /// The owner, and the next message after a request goes to nobody but the peer that made it, if it matches.
     LastValue,
+}
+
+/// Of which changes of its connections a ROUTER is told by an empty message from the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RouterNotify {
+    /// A peer has connected.
+    pub connects: bool,
+    /// A peer's connection is lost.
+    pub disconnects: bool,
 }
 
 /// The causes after which an endpoint is not connected again.

@@ -19,7 +19,7 @@ use super::codec::{
 };
 use super::{
     Access::{self, ReadWrite, WriteOnly},
-    ReconnectStop, Row,
+    ReconnectStop, RouterNotify, Row,
     Scope::{Live, NextEndpoint},
     SocketTypes, XpubManual, XpubVerbosity, row_of,
 };
@@ -140,9 +140,24 @@ const XPUB: SocketTypes = SocketTypes::XPUB;
 const XSUB: SocketTypes = SocketTypes::XSUB;
 const REQ: SocketTypes = SocketTypes::REQ;
 const ROUTER: SocketTypes = SocketTypes::ROUTER;
+const STREAM: SocketTypes = SocketTypes::STREAM;
 const PROBERS: SocketTypes = SocketTypes::REQ.or(SocketTypes::DEALER).or(SocketTypes::ROUTER);
 const PUBLISHERS: SocketTypes = SocketTypes::PUB.or(SocketTypes::XPUB).or(SocketTypes::RADIO);
-const GREETERS: SocketTypes = SocketTypes::PUB.or(SocketTypes::XPUB);
+const WELCOMERS: SocketTypes = SocketTypes::PUB.or(SocketTypes::XPUB);
+const CONFLATERS: SocketTypes = SocketTypes::PUSH
+    .or(SocketTypes::PULL)
+    .or(SocketTypes::PUB)
+    .or(SocketTypes::SUB)
+    .or(SocketTypes::DEALER);
+const DISCONNECT_HEARERS: SocketTypes = SocketTypes::ROUTER
+    .or(SocketTypes::REP)
+    .or(SocketTypes::SERVER)
+    .or(SocketTypes::PEER);
+const HICCUP_HEARERS: SocketTypes = SocketTypes::DEALER
+    .or(SocketTypes::REQ)
+    .or(SocketTypes::CLIENT)
+    .or(SocketTypes::PEER);
+const GREETERS: SocketTypes = DISCONNECT_HEARERS.or(HICCUP_HEARERS);
 const SPLITTERS: SocketTypes = SocketTypes::PUB.or(SocketTypes::XPUB).or(SocketTypes::XSUB);
 const ROUTERS: SocketTypes = SocketTypes::ROUTER.or(SocketTypes::STREAM);
 
@@ -221,6 +236,9 @@ options! {
         xpub_verbosity: XpubVerbosity = XpubVerbosity::Changes
             => XPUB_VERBOSE = 40, Verbose, NOT_NEGATIVE, Live, WriteOnly, XPUB;
 
+        /// Exchange bytes with peers that speak no ZMTP.
+        router_raw: bool = false => ROUTER_RAW = 41, Flag, NOT_NEGATIVE, NextEndpoint, WriteOnly, ROUTER;
+
         /// Use IPv6, and IPv4 through the same sockets.
         ipv6: bool = false => IPV6 = 42, Flag, ZERO_OR_ONE, NextEndpoint, ReadWrite, ALL;
 
@@ -232,6 +250,9 @@ options! {
 
         /// Allow the next request before the reply to the last one.
         req_relaxed: bool = false => REQ_RELAXED = 53, Flag, NOT_NEGATIVE, Live, WriteOnly, REQ;
+
+        /// Keep only the newest message for a peer, and from a peer, whatever the high-water marks are.
+        conflate: bool = false => CONFLATE = 54, Flag, ZERO_OR_ONE, NextEndpoint, ReadWrite, CONFLATERS;
 
         /// Give a routing id that is in use to the newcomer, and close its former holder.
         router_handover: bool = false => ROUTER_HANDOVER = 56, Flag, NOT_NEGATIVE, Live, WriteOnly, ROUTER;
@@ -268,7 +289,10 @@ options! {
 
         /// The message that every new subscriber is sent first, whatever it subscribes to; empty sends none.
         xpub_welcome: Vec<u8> = Vec::new()
-            => XPUB_WELCOME_MSG = 72, Binary, ANY_LENGTH, Live, WriteOnly, GREETERS;
+            => XPUB_WELCOME_MSG = 72, Binary, ANY_LENGTH, Live, WriteOnly, WELCOMERS;
+
+        /// Report the beginning and the end of a connection without ZMTP by an empty message.
+        stream_notify: bool = true => STREAM_NOTIFY = 73, Flag, ZERO_OR_ONE, NextEndpoint, WriteOnly, STREAM;
 
         /// Deliver the messages that match no subscription; both ends must agree.
         invert_matching: bool = false => INVERT_MATCHING = 74, Flag, ANY_INT, Live, ReadWrite, ALL;
@@ -301,6 +325,10 @@ options! {
         metadata: Vec<(String, Vec<u8>)> = Vec::new()
             => METADATA = 95, Property, 4..=i32::MAX as i64, NextEndpoint, WriteOnly, ALL;
 
+        /// Report connecting peers (1) and lost ones (2) by an empty message from them.
+        router_notify: RouterNotify = RouterNotify { connects: false, disconnects: false }
+            => ROUTER_NOTIFY = 97, RouterNotify, 0..=3, NextEndpoint, ReadWrite, ROUTER;
+
         /// Look for subscriptions in the first part of a message only, instead of in all of them.
         only_first_subscribe: bool = false
             => ONLY_FIRST_SUBSCRIBE = 108, Flag, NOT_NEGATIVE, Live, WriteOnly, SPLITTERS;
@@ -308,6 +336,18 @@ options! {
         /// Causes after which an endpoint is not connected again: bits 1 refused, 2 handshake failed, 4 disconnected.
         reconnect_stop: ReconnectStop = ReconnectStop::from_bits(0)
             => RECONNECT_STOP = 109, ReconnectStop, ANY_INT, NextEndpoint, ReadWrite, ALL;
+
+        /// The first message that every new peer is sent; empty sends none.
+        hello_message: Vec<u8> = Vec::new()
+            => HELLO_MSG = 110, Binary, ANY_LENGTH, NextEndpoint, WriteOnly, GREETERS;
+
+        /// The message that is received as if from a peer when the connection that it made is lost; empty is none.
+        disconnect_message: Vec<u8> = Vec::new()
+            => DISCONNECT_MSG = 111, Binary, ANY_LENGTH, NextEndpoint, WriteOnly, DISCONNECT_HEARERS;
+
+        /// The message that is received as if from a peer when the connection made to it is lost; empty is none.
+        hiccup_message: Vec<u8> = Vec::new()
+            => HICCUP_MSG = 114, Binary, ANY_LENGTH, NextEndpoint, WriteOnly, HICCUP_HEARERS;
 
         /// SO_PRIORITY of connections.
         priority: u32 = 0 => PRIORITY = 112, Count, NOT_NEGATIVE, NextEndpoint, ReadWrite, ALL;

@@ -22,25 +22,10 @@ fn why(outcome: Result<impl std::fmt::Debug, Error>) -> OptionFault {
 
 /// A socket type that has the option.
 fn socket_of(row: &Row) -> SocketType {
-    *SOCKET_TYPES
-        .iter()
-        .find(|it| row.sockets.contains(**it))
+    SocketType::all()
+        .find(|it| row.sockets.contains(*it))
         .expect("some socket has the option")
 }
-
-const SOCKET_TYPES: &[SocketType] = &[
-    SocketType::Pair,
-    SocketType::Pub,
-    SocketType::Sub,
-    SocketType::Req,
-    SocketType::Rep,
-    SocketType::Dealer,
-    SocketType::Router,
-    SocketType::Pull,
-    SocketType::Push,
-    SocketType::XPub,
-    SocketType::XSub,
-];
 
 #[test]
 fn numbers_and_names_are_unique_and_documented() {
@@ -112,9 +97,9 @@ fn defaults_are_libzmqs() {
 
 #[test]
 fn subscribers_do_not_linger() {
-    for &socket_type in SOCKET_TYPES {
+    for socket_type in SocketType::all() {
         let linger = Options::for_socket(socket_type).linger;
-        let subscriber = matches!(socket_type, SocketType::Sub | SocketType::XSub);
+        let subscriber = matches!(socket_type, SocketType::Sub | SocketType::XSub | SocketType::Dish);
         assert_eq!(linger, subscriber.then_some(Duration::ZERO), "{socket_type:?}");
     }
 }

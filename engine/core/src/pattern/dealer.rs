@@ -1,4 +1,4 @@
-//! DEALER: load-balances and fair-queues, adds nothing (RFC 28).
+//! DEALER: load-balances and fair-queues, adds nothing (RFC 28). CLIENT is a DEALER whose messages have one part (RFC 41).
 
 use ringmq_message::Message;
 
@@ -13,6 +13,21 @@ pub(crate) struct Dealer {
     balance: LoadBalance,
     queue: FairQueue,
     probes: bool,
+    /// Messages that are sent have one part.
+    single_part: bool,
+    /// All messages have one part: the type is CLIENT.
+    client: bool,
+}
+
+impl Dealer {
+    /// A CLIENT.
+    pub(crate) fn client() -> Self {
+        Self {
+            single_part: true,
+            client: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Behaviour for Dealer {
@@ -45,6 +60,9 @@ impl Behaviour for Dealer {
 
     #[inline]
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        if self.single_part && message.more() {
+            return Err(Refusal::Parts);
+        }
         self.balance.send(pipes, message).map(drop).ok_or(Refusal::Full)
     }
 
@@ -60,7 +78,12 @@ impl Behaviour for Dealer {
 
     #[inline]
     fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing> {
-        self.queue.part(pipes, message).map(drop).ok_or(Nothing::Empty)
+        let received = if self.client {
+            self.queue.single(pipes, message)
+        } else {
+            self.queue.part(pipes, message)
+        };
+        received.map(drop).ok_or(Nothing::Empty)
     }
 
     fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {
@@ -77,5 +100,6 @@ impl Behaviour for Dealer {
 
     fn configure(&mut self, options: &Options) {
         self.probes = options.probe_router;
+        self.single_part = self.client || options.conflate;
     }
 }

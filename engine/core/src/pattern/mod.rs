@@ -2,12 +2,17 @@
 //! place that knows which type is which.
 
 mod dealer;
+mod dish;
 mod pair;
 mod pull;
 mod push;
+mod radio;
 mod rep;
 mod req;
 mod router;
+mod server;
+#[cfg(test)]
+mod tests;
 mod xpub;
 mod xsub;
 
@@ -33,6 +38,8 @@ pub(crate) enum Refusal {
     State,
     /// Nobody has that routing id.
     Unroutable,
+    /// Messages have one part only.
+    Parts,
     /// The type does not send.
     NotSupported,
 }
@@ -121,6 +128,36 @@ pub(crate) trait Behaviour {
         Err(Error::NotSupported)
     }
 
+    /// Whether no peer has the routing id that the owner wants to give to the next one.
+    fn is_free(&self, _identity: &[u8]) -> bool {
+        true
+    }
+
+    /// The routing id that was given to a peer last, by types whose peers have none of their own.
+    fn last_given(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// The number that was given to a peer last, by types that number their peers.
+    fn peer_number(&self) -> Option<u32> {
+        None
+    }
+
+    /// The peer with that number; `None` for types that do not number theirs.
+    fn numbered(&self, _number: u32) -> Option<Option<PipeKey>> {
+        None
+    }
+
+    /// Joins a group.
+    fn join(&mut self, _pipes: &mut Pipes, _group: &[u8]) -> Result<(), Error> {
+        Err(Error::NotSupported)
+    }
+
+    /// Leaves a group.
+    fn leave(&mut self, _pipes: &mut Pipes, _group: &[u8]) -> Result<(), Error> {
+        Err(Error::NotSupported)
+    }
+
     /// How many distinct prefixes are subscribed to; `None` for types that do not match.
     fn topics_count(&mut self, _pipes: &mut Pipes) -> Option<usize> {
         None
@@ -136,6 +173,12 @@ pub(crate) struct Traits {
     pub(crate) connects_once: bool,
     /// The socket holds subscriptions, which its sessions announce.
     pub(crate) subscribes: bool,
+    /// Connections speak no ZMTP.
+    pub(crate) raw: bool,
+    /// Peers that the socket connects to are known by number at once.
+    pub(crate) numbers_peers: bool,
+    /// Many threads may use the socket, and the one that sleeps for it must be woken in one place.
+    pub(crate) concurrent: bool,
 }
 
 macro_rules! patterns {
@@ -179,6 +222,9 @@ patterns! {
     Router(router::Router),
     Pull(pull::Pull),
     Push(push::Push),
+    Server(server::Server),
+    Radio(radio::Radio),
+    Dish(dish::Dish),
 }
 
 impl Pattern {
@@ -188,13 +234,24 @@ impl Pattern {
             discards_input: false,
             connects_once: false,
             subscribes: false,
+            raw: false,
+            numbers_peers: false,
+            concurrent: false,
         };
         const ONCE: Traits = Traits {
             connects_once: true,
             ..PLAIN
         };
+        const SENDER: Traits = Traits {
+            discards_input: true,
+            ..PLAIN
+        };
         const SUBSCRIBER: Traits = Traits {
             subscribes: true,
+            ..PLAIN
+        };
+        const CONCURRENT: Traits = Traits {
+            concurrent: true,
             ..PLAIN
         };
         Some(match socket_type {
@@ -212,16 +269,40 @@ impl Pattern {
             SocketType::Dealer => (Self::Dealer(dealer::Dealer::default()), ONCE),
             SocketType::Router => (Self::Router(router::Router::new(seed)), PLAIN),
             SocketType::Pull => (Self::Pull(pull::Pull::default()), PLAIN),
-            SocketType::Push => (
-                Self::Push(push::Push::default()),
-                Traits {
-                    discards_input: true,
-                    ..PLAIN
-                },
-            ),
+            SocketType::Push => (Self::Push(push::Push::default()), SENDER),
             SocketType::XPub => (Self::Xpub(xpub::Xpub::default()), PLAIN),
             SocketType::XSub => (Self::Xsub(xsub::Xsub::default()), SUBSCRIBER),
-            _ => return None,
+            SocketType::Stream => (
+                Self::Router(router::Router::stream(seed)),
+                Traits { raw: true, ..PLAIN },
+            ),
+            SocketType::Server => (Self::Server(server::Server::new(seed)), CONCURRENT),
+            SocketType::Peer => (
+                Self::Server(server::Server::new(seed)),
+                Traits {
+                    numbers_peers: true,
+                    ..CONCURRENT
+                },
+            ),
+            SocketType::Client => (Self::Dealer(dealer::Dealer::client()), CONCURRENT),
+            SocketType::Radio => (Self::Radio(radio::Radio::default()), CONCURRENT),
+            SocketType::Dish => (
+                Self::Dish(dish::Dish::default()),
+                Traits {
+                    subscribes: true,
+                    ..CONCURRENT
+                },
+            ),
+            SocketType::Gather => (Self::Pull(pull::Pull::gather()), CONCURRENT),
+            SocketType::Scatter => (
+                Self::Push(push::Push::scatter()),
+                Traits {
+                    discards_input: true,
+                    ..CONCURRENT
+                },
+            ),
+            SocketType::Channel => (Self::Pair(pair::Pair::channel()), CONCURRENT),
+            SocketType::Dgram => return None,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! PAIR: one peer at a time (RFC 31).
+//! PAIR: one peer at a time (RFC 31). CHANNEL is a PAIR whose messages have one part (RFC 52).
 
 use ringmq_message::Message;
 
@@ -11,6 +11,18 @@ pub(crate) struct Pair {
     peer: Option<PipeKey>,
     balance: LoadBalance,
     queue: FairQueue,
+    /// Messages have one part.
+    single_part: bool,
+}
+
+impl Pair {
+    /// A CHANNEL.
+    pub(crate) fn channel() -> Self {
+        Self {
+            single_part: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Behaviour for Pair {
@@ -47,6 +59,9 @@ impl Behaviour for Pair {
 
     #[inline]
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        if self.single_part && message.more() {
+            return Err(Refusal::Parts);
+        }
         self.balance.send(pipes, message).map(drop).ok_or(Refusal::Full)
     }
 
@@ -62,7 +77,12 @@ impl Behaviour for Pair {
 
     #[inline]
     fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing> {
-        self.queue.part(pipes, message).map(drop).ok_or(Nothing::Empty)
+        let received = if self.single_part {
+            self.queue.single(pipes, message)
+        } else {
+            self.queue.part(pipes, message)
+        };
+        received.map(drop).ok_or(Nothing::Empty)
     }
 
     fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeKey> {

@@ -1,4 +1,4 @@
-//! PULL: fair-queues, never sends (RFC 30).
+//! PULL: fair-queues, never sends (RFC 30). GATHER is a PULL whose messages have one part (RFC 49).
 
 use ringmq_message::Message;
 
@@ -8,6 +8,18 @@ use crate::route::{FairQueue, PipeKey, Pipes};
 #[derive(Default)]
 pub(crate) struct Pull {
     queue: FairQueue,
+    /// Messages have one part.
+    single_part: bool,
+}
+
+impl Pull {
+    /// A GATHER.
+    pub(crate) fn gather() -> Self {
+        Self {
+            single_part: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Behaviour for Pull {
@@ -36,7 +48,12 @@ impl Behaviour for Pull {
 
     #[inline]
     fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing> {
-        self.queue.part(pipes, message).map(drop).ok_or(Nothing::Empty)
+        let received = if self.single_part {
+            self.queue.single(pipes, message)
+        } else {
+            self.queue.part(pipes, message)
+        };
+        received.map(drop).ok_or(Nothing::Empty)
     }
 
     fn can_send(&mut self, _pipes: &mut Pipes) -> bool {

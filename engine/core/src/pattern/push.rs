@@ -1,13 +1,30 @@
-//! PUSH: load-balances, never receives (RFC 30).
+//! PUSH: load-balances, never receives (RFC 30). SCATTER is a PUSH whose messages have one part (RFC 49).
 
 use ringmq_message::Message;
 
 use super::{Admission, Behaviour, Nothing, Refusal};
-use crate::route::{LoadBalance, PipeKey, Pipes};
+use crate::{
+    options::Options,
+    route::{LoadBalance, PipeKey, Pipes},
+};
 
 #[derive(Default)]
 pub(crate) struct Push {
     balance: LoadBalance,
+    /// Messages have one part.
+    single_part: bool,
+    scatters: bool,
+}
+
+impl Push {
+    /// A SCATTER.
+    pub(crate) fn scatter() -> Self {
+        Self {
+            single_part: true,
+            scatters: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Behaviour for Push {
@@ -33,6 +50,9 @@ impl Behaviour for Push {
 
     #[inline]
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        if self.single_part && message.more() {
+            return Err(Refusal::Parts);
+        }
         self.balance.send(pipes, message).map(drop).ok_or(Refusal::Full)
     }
 
@@ -60,5 +80,9 @@ impl Behaviour for Push {
 
     fn can_recv(&mut self, _pipes: &mut Pipes) -> bool {
         false
+    }
+
+    fn configure(&mut self, options: &Options) {
+        self.single_part = self.scatters || options.conflate;
     }
 }

@@ -54,18 +54,16 @@ impl Rep {
     /// Writes the envelope back, if the asker is still there and has room.
     fn address(&mut self, pipes: &mut Pipes) {
         let epoch = pipes.epoch;
-        match self
-            .asker
-            .and_then(|key| pipes.get(key))
-            .and_then(Pipe::with_room)
-        {
-            Some(pipe) => {
-                for mut part in self.envelope.drain(..) {
-                    pipe.write(&mut part, epoch);
-                }
-            }
-            None => self.asker = None,
+        let Some(key) = self.asker else { return };
+        let Some(pipe) = pipes.get(key).and_then(Pipe::with_room) else {
+            pipes.lose(key);
+            self.asker = None;
+            return;
+        };
+        for mut part in self.envelope.drain(..) {
+            pipe.write(&mut part, epoch);
         }
+        pipes.regain(key);
     }
 }
 

@@ -1,4 +1,7 @@
-//! ROUTER: sends by routing id, puts it in front of what it receives (RFC 28).
+//! ROUTER: sends by routing id, puts it in front of what it receives (RFC 28). STREAM is a ROUTER whose peers speak no
+//! ZMTP: bytes instead of messages, and an empty one ends the connection.
+
+use std::time::Duration;
 
 use ringmq_message::Message;
 
@@ -21,6 +24,13 @@ pub(crate) struct Router {
     mandatory: bool,
     handover: bool,
     probes: bool,
+    /// Peers speak no ZMTP.
+    raw: bool,
+    /// The type is STREAM.
+    stream: bool,
+    linger: Option<Duration>,
+    /// The routing id that a peer without ZMTP got last.
+    last_given: Vec<u8>,
 }
 
 impl Router {
@@ -35,6 +45,20 @@ impl Router {
             mandatory: false,
             handover: false,
             probes: false,
+            raw: false,
+            stream: false,
+            linger: None,
+            last_given: Vec::new(),
+        }
+    }
+
+    /// A STREAM.
+    pub(crate) fn stream(seed: u64) -> Self {
+        Self {
+            raw: true,
+            stream: true,
+            mandatory: true,
+            ..Self::new(seed)
         }
     }
 
@@ -56,7 +80,13 @@ impl Router {
             Some(identity) => identity,
             None => match self.table.identity(key) {
                 Some(_) => return Admission::Accepted,
-                None => self.next_automatic().to_vec(),
+                None => {
+                    let given = self.next_automatic();
+                    if self.raw {
+                        self.last_given = given.to_vec();
+                    }
+                    given.to_vec()
+                }
             },
         };
         if let Some(holder) = self.table.key(&identity)
@@ -85,6 +115,24 @@ impl Router {
         }
     }
 
+    /// Everything behind the routing id is bytes; MORE means nothing. No bytes end the connection, once those before are
+    /// sent.
+    fn send_raw(&mut self, pipes: &mut Pipes, target: Option<PipeKey>, message: &mut Message) {
+        self.sending = None;
+        let epoch = pipes.epoch;
+        let Some((key, pipe)) = target.and_then(|key| pipes.get(key).map(|pipe| (key, pipe))) else {
+            return;
+        };
+        if message.is_empty() {
+            pipe.finish(self.linger);
+            self.table.retire(key);
+            pipes.ended.push(key);
+        } else {
+            message.set_more(false);
+            pipe.write(message, epoch);
+        }
+    }
+
     /// The first part names the peer.
     fn route(&mut self, pipes: &mut Pipes, message: &Message) -> Result<(), Refusal> {
         // A routing id with nothing behind it is ignored.
@@ -104,9 +152,11 @@ impl Router {
             if self.mandatory {
                 return Err(Refusal::Full);
             }
+            pipes.lose(key);
             self.sending = Some(None);
             return Ok(());
         }
+        pipes.regain(key);
         self.sending = Some(Some(key));
         Ok(())
     }
@@ -115,7 +165,7 @@ impl Router {
 impl Behaviour for Router {
     fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, known: bool) -> Admission {
         let preset = pipes.get(key).is_some_and(|pipe| !pipe.peer.identity.is_empty());
-        if known || preset {
+        if known || preset || self.raw {
             self.identify(pipes, key)
         } else {
             Admission::Accepted
@@ -150,6 +200,10 @@ impl Behaviour for Router {
         let Some(target) = self.sending else {
             return self.route(pipes, message);
         };
+        if self.raw {
+            self.send_raw(pipes, target, message);
+            return Ok(());
+        }
         if !message.more() {
             self.sending = None;
         }
@@ -178,7 +232,7 @@ impl Behaviour for Router {
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
-        if !self.mandatory || self.sending.is_some() {
+        if !self.mandatory || self.stream || self.sending.is_some() {
             return true;
         }
         pipes.iter_mut().any(|pipe| !pipe.is_full())
@@ -188,8 +242,18 @@ impl Behaviour for Router {
         self.prefetched.is_some() || self.queue.has_queued(pipes)
     }
 
+    fn is_free(&self, identity: &[u8]) -> bool {
+        self.table.key(identity).is_none()
+    }
+
+    fn last_given(&self) -> Option<&[u8]> {
+        self.raw.then_some(&*self.last_given)
+    }
+
     fn configure(&mut self, options: &Options) {
-        self.mandatory = options.router_mandatory;
+        self.mandatory = options.router_mandatory || self.stream;
+        self.raw = options.router_raw || self.stream;
+        self.linger = options.linger;
         self.handover = options.router_handover;
         self.probes = options.probe_router;
     }

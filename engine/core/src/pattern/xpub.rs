@@ -41,6 +41,8 @@ pub(crate) struct Xpub {
     manual: XpubManual,
     only_first: bool,
     no_drop: bool,
+    /// Messages have one part.
+    single_part: bool,
     invert: bool,
     welcome: Vec<u8>,
 }
@@ -169,14 +171,6 @@ impl Xpub {
         }
     }
 
-    /// With NODROP a message waits until all its receivers have room, or goes to nobody.
-    fn all_have_room(&mut self, pipes: &mut Pipes) -> bool {
-        self.distribute.chosen().iter().all(|&key| match pipes.get(key) {
-            Some(pipe) => !pipe.is_full() || !pipe.ask_for_room(),
-            None => true,
-        })
-    }
-
     fn forget(&mut self, key: PipeKey) {
         self.peers.retain(|&peer| peer != key);
         self.distribute.remove(key);
@@ -247,12 +241,16 @@ impl Behaviour for Xpub {
     fn writable(&mut self, _pipes: &mut Pipes, _key: PipeKey) {}
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        if self.single_part && message.more() {
+            return Err(Refusal::Parts);
+        }
         if self.unread {
             self.read_peers(pipes);
         }
         if !self.distribute.is_sending() {
             self.choose(message);
-            if self.no_drop && !self.all_have_room(pipes) {
+            // A message waits until all its receivers have room, or goes to nobody.
+            if self.no_drop && !self.distribute.all_have_room(pipes) {
                 return Err(Refusal::Full);
             }
             if self.manual == XpubManual::LastValue {
@@ -297,6 +295,7 @@ impl Behaviour for Xpub {
         self.manual = options.xpub_manual;
         self.only_first = options.only_first_subscribe;
         self.no_drop = options.xpub_nodrop;
+        self.single_part = options.conflate;
         self.invert = options.invert_matching;
         self.welcome.clone_from(&options.xpub_welcome);
     }

@@ -8,13 +8,13 @@ use ringmq_message::Message;
 use ringmq_queue::{
     barrier::{heavy_fence, light_fence},
     chain::{ChainConsumer, ChainProducer, chain},
-    sync::{AtomicBool, AtomicU64, Ordering},
+    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
 };
 
 use super::{End, Pipe, Read};
 use crate::{
     inproc::Party,
-    link::UNATTACHED,
+    link::{UNATTACHED, lock},
     pace::arrives_soon,
     socket::{SocketCommand, SocketShared},
 };
@@ -28,6 +28,10 @@ const ABSENT: u64 = u64::MAX;
 /// What both ends share.
 struct Junction {
     sides: [CachePadded<Side>; 2],
+    /// The message that the second, binding side wants to receive when the first one goes.
+    farewell: OnceLock<Box<[u8]>>,
+    /// The newest message from either side, if only that is kept (ZMQ_CONFLATE).
+    newest: Option<[Mutex<Option<Message>>; 2]>,
 }
 
 /// What one end tells the other.
@@ -92,8 +96,12 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
         let (send, receive) = party.map_or((0, ABSENT), |party| party.hwm);
         CachePadded::new(Side::new(send, receive))
     };
+    // As with libzmq, who connects decides, unless the binding side is known and wants it too.
+    let conflate = first.conflate || second.is_some_and(|party| party.conflate);
     let junction = Arc::new(Junction {
         sides: [side(Some(first)), side(second)],
+        farewell: OnceLock::new(),
+        newest: conflate.then(Default::default),
     });
     let (to_second, from_first) = chain();
     let (to_first, from_second) = chain();
@@ -102,6 +110,7 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
     one.set_socket(first.socket);
     if let Some(party) = second {
         other.set_socket(party.socket);
+        other.set_farewell(party.disconnect);
     }
     let hwms = (one.hwm(), other.hwm());
     (
@@ -143,6 +152,14 @@ impl LocalEnd {
         debug_assert!(first, "an end belongs to one socket");
     }
 
+    /// What this, the binding end, is to receive when the other one goes; nothing if it is empty.
+    pub(crate) fn set_farewell(&self, message: &[u8]) {
+        if !message.is_empty() {
+            let first = self.junction.farewell.set(message.into()).is_ok();
+            debug_assert!(first, "the binding side turns up once");
+        }
+    }
+
     pub(crate) fn attach(&mut self, key: u64) {
         self.mine().key.store(key, Ordering::SeqCst);
     }
@@ -157,6 +174,7 @@ impl LocalEnd {
         let send = self.mine().send_hwm.load(Ordering::Relaxed);
         let receive = self.theirs().receive_hwm.load(Ordering::Relaxed);
         match (send, receive) {
+            _ if self.junction.newest.is_some() => 0,
             (send, ABSENT) => send,
             (0, _) | (_, 0) => 0,
             (send, receive) => send + receive,
@@ -194,20 +212,21 @@ impl LocalEnd {
     #[inline]
     pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
         let more = message.more();
-        self.outgoing.stage(std::mem::take(message));
+        if let Some(newest) = &self.junction.newest {
+            *lock(&newest[self.me]) = Some(std::mem::take(message));
+        } else {
+            self.outgoing.stage(std::mem::take(message));
+        }
         if !more {
             self.publish();
         }
     }
 
     #[inline]
-    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, _epoch: u64) {
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
         let mut message = Message::from_slice(body);
         message.set_more(more);
-        self.outgoing.stage(message);
-        if !more {
-            self.publish();
-        }
+        self.write(&mut message, epoch);
     }
 
     #[inline]
@@ -249,9 +268,12 @@ impl LocalEnd {
 
     fn read_slow(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
         // What comes next is often already on its way, and waiting for it costs less than being told of it.
-        let soon = arrives_soon(patient && !closed, || !self.incoming.is_empty());
+        let soon = arrives_soon(patient && !closed, || self.has_queued());
         let arrived = soon || self.watch();
-        match arrived.then(|| self.incoming.pop()).flatten() {
+        match arrived
+            .then(|| self.incoming.pop().or_else(|| self.take_newest()))
+            .flatten()
+        {
             Some(part) => {
                 *message = part;
                 if !message.more() {
@@ -283,7 +305,7 @@ impl LocalEnd {
         self.mine().waiting.store(true, Ordering::Relaxed);
         // Partner of the light fence in `publish`.
         heavy_fence();
-        let arrived = !self.incoming.is_empty();
+        let arrived = self.has_queued();
         if arrived {
             self.mine().waiting.store(false, Ordering::Relaxed);
         }
@@ -292,12 +314,28 @@ impl LocalEnd {
 
     pub(crate) fn has_queued(&mut self) -> bool {
         !self.incoming.is_empty()
+            || self
+                .junction
+                .newest
+                .as_ref()
+                .is_some_and(|newest| lock(&newest[1 - self.me]).is_some())
+    }
+
+    /// The newest message from the other side, if only that is kept.
+    fn take_newest(&self) -> Option<Message> {
+        lock(&self.junction.newest.as_ref()?[1 - self.me]).take()
     }
 }
 
 impl Drop for LocalEnd {
     /// The other side reads what is queued, and then nothing any more.
     fn drop(&mut self) {
+        if let Some(farewell) = self.junction.farewell.get().filter(|_| self.me == 0) {
+            let farewell = Message::from_slice(farewell);
+            self.rollback();
+            self.outgoing.stage(farewell);
+            self.publish();
+        }
         // SeqCst: after the last publish, before the notification; partner of `has_ended`.
         self.mine().closed.store(true, Ordering::SeqCst);
         self.theirs().notify(SocketCommand::Closed);

@@ -1,15 +1,19 @@
 //! The application's end of a connection, whatever carries it.
 
 mod local;
+mod losses;
+mod newest;
 mod shm;
 mod wire;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ringmq_message::{Message, wire::ring};
 
 use local::LocalEnd;
 pub(crate) use local::local_pair;
+pub(crate) use losses::Losses;
+use newest::NewestEnd;
 use shm::ShmEnd;
 pub(crate) use shm::{Loan, Rings, shared_mark};
 use wire::WireEnd;
@@ -32,11 +36,35 @@ pub(crate) struct Peer {
     pub(crate) identity: Vec<u8>,
     /// Who it is, if the connection is or was a unix socket.
     pub(crate) credentials: Option<Credentials>,
+    /// The identity is the name that we gave the peer, whatever it calls itself.
+    pub(crate) named: bool,
+}
+
+impl Peer {
+    /// A peer by the name that we give it; none is given if that is empty.
+    pub(crate) fn named(identity: Vec<u8>) -> Self {
+        Self {
+            named: !identity.is_empty(),
+            identity,
+            credentials: None,
+        }
+    }
+
+    /// The peer is there; a name that we gave it stays.
+    pub(crate) fn introduce(&mut self, peer: Self) {
+        if self.named {
+            self.credentials = peer.credentials;
+        } else {
+            *self = peer;
+        }
+    }
 }
 
 /// One pipe.
 pub(crate) struct Pipe {
     pub(crate) peer: Peer,
+    /// By which number a SERVER knows the peer; 0 is none.
+    pub(crate) number: u32,
     /// The endpoint that it came from, for unbind and disconnect.
     pub(crate) endpoint: u64,
     end: End,
@@ -50,6 +78,8 @@ pub(crate) struct Pipe {
     closed: bool,
     /// A message was dropped for want of room, and half of the queue is not gone yet.
     throttled: bool,
+    /// Messages for this peer that were dropped for want of room.
+    pub(crate) losses: Losses,
     /// The pipe is in its socket's fair queue.
     pub(crate) in_fair_queue: bool,
     /// The pipe is in its socket's round of pipes with room.
@@ -60,6 +90,8 @@ pub(crate) struct Pipe {
 enum End {
     /// A session, and behind it a connection.
     Wire(WireEnd),
+    /// The same, where only the newest message is kept.
+    Newest(NewestEnd),
     /// Another socket of the context.
     Local(LocalEnd),
     /// A session, whose connection may be upgraded to shared memory, and is one to a wire otherwise.
@@ -82,6 +114,7 @@ macro_rules! either {
     ($self:ident, $end:ident => $call:expr) => {
         match &mut $self.end {
             End::Wire($end) => $call,
+            End::Newest($end) => $call,
             End::Local($end) => $call,
             End::Shm($end) => $call,
         }
@@ -92,6 +125,7 @@ impl Pipe {
     fn new(end: End, hwm: u64, endpoint: u64) -> Self {
         Self {
             peer: Peer::default(),
+            number: 0,
             endpoint,
             end,
             hwm,
@@ -99,6 +133,7 @@ impl Pipe {
             writing: false,
             closed: false,
             throttled: false,
+            losses: Losses::default(),
             in_fair_queue: false,
             in_balance: false,
         }
@@ -108,6 +143,7 @@ impl Pipe {
     pub(crate) fn link(&self) -> Option<&Arc<Link>> {
         match &self.end {
             End::Wire(wire) => Some(&wire.link),
+            End::Newest(newest) => Some(&newest.link),
             End::Shm(shm) => Some(&shm.wire.link),
             End::Local(_) => None,
         }
@@ -124,7 +160,7 @@ impl Pipe {
     /// Whether the right to read the connection may be lent to the application: there is one, and all messages come by it.
     pub(crate) fn lends(&self) -> bool {
         match &self.end {
-            End::Wire(_) => true,
+            End::Wire(_) | End::Newest(_) => true,
             End::Shm(shm) => !shm.is_upgraded(),
             End::Local(_) => false,
         }
@@ -138,11 +174,19 @@ impl Pipe {
         }
     }
 
+    /// The message that the other side wants every new peer to get, if it wants one.
+    pub(crate) fn greet(&mut self, hello: &[u8]) {
+        if !hello.is_empty() {
+            self.write(&mut Message::from_slice(hello), 0);
+        }
+    }
+
     /// The socket that this waiting end of an in-process connection belongs to has turned up.
     pub(crate) fn found(&mut self, party: &Party<'_>) {
         self.endpoint = party.endpoint;
         if let End::Local(local) = &mut self.end {
             local.set_socket(party.socket);
+            local.set_farewell(party.disconnect);
             self.hwm = local.set_hwm(party.hwm.0, party.hwm.1);
         }
     }
@@ -170,16 +214,21 @@ impl Pipe {
     /// Whether the other side has ended already, for a pipe whose socket was not told because it did not know it yet.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.end {
-            End::Wire(wire) => wire.link.is_closed(),
-            End::Shm(shm) => shm.wire.link.is_closed(),
             End::Local(local) => local.has_ended(),
+            _ => self.link().is_some_and(|link| link.is_closed()),
         }
     }
 
     /// Ends the connection: the socket does not want it. What is queued is dropped.
-    pub(crate) fn refuse(&self) {
+    pub(crate) fn refuse(&mut self) {
+        self.finish(Some(Duration::ZERO));
+    }
+
+    /// Ends the connection once what is queued has been sent, or `linger` is over.
+    pub(crate) fn finish(&mut self, linger: Option<Duration>) {
+        self.closed = true;
         if let Some(link) = self.link() {
-            link.worker.push(Command::ClosePipe(link.clone()));
+            link.worker.push(Command::ClosePipe(link.clone(), linger));
         }
     }
 
@@ -187,6 +236,7 @@ impl Pipe {
     fn backlog(&self) -> u64 {
         let written = match &self.end {
             End::Wire(wire) => wire.written(),
+            End::Newest(_) => 0,
             End::Local(local) => local.written(),
             End::Shm(shm) => shm.written(),
         };
@@ -210,7 +260,7 @@ impl Pipe {
             // The other socket may have changed its part of the sum.
             End::Local(local) => self.hwm = local.hwm(),
             End::Shm(shm) => self.hwm = shm.hwm(),
-            End::Wire(_) => {}
+            End::Wire(_) | End::Newest(_) => {}
         }
         if self.hwm == 0 || self.backlog() < self.hwm {
             return false;
@@ -225,7 +275,7 @@ impl Pipe {
     pub(crate) fn has_room(&mut self) -> bool {
         let has_space = match &mut self.end {
             End::Shm(shm) => shm.has_space(),
-            End::Wire(_) | End::Local(_) => true,
+            End::Wire(_) | End::Newest(_) | End::Local(_) => true,
         };
         has_space && !self.is_full()
     }
@@ -282,6 +332,7 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.write_shared(message, epoch),
             End::Shm(shm) => shm.write_shared(message, epoch),
+            End::Newest(newest) => newest.write(&mut message.share(), epoch),
             End::Local(local) => {
                 let mut share = message.share();
                 share.set_more(message.more());
@@ -295,16 +346,17 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.flush(),
             End::Shm(shm) => shm.wire.flush(),
-            End::Local(_) => {}
+            End::Newest(_) | End::Local(_) => {}
         }
     }
 
-    /// Takes back the parts of an incomplete message.
-    pub(crate) fn rollback(&mut self) {
-        if self.writing {
-            self.writing = false;
+    /// Takes back the parts of an incomplete message. True if there was one.
+    pub(crate) fn rollback(&mut self) -> bool {
+        let cut = std::mem::take(&mut self.writing);
+        if cut {
             either!(self, end => end.rollback());
         }
+        cut
     }
 
     /// The next part, in order; a message's parts follow each other without a gap. `patient`: the caller would wait.
@@ -312,6 +364,7 @@ impl Pipe {
     pub(crate) fn read(&mut self, message: &mut Message, patient: bool) -> Read {
         match &mut self.end {
             End::Wire(wire) => wire.read(message, self.closed),
+            End::Newest(newest) => newest.read(message, self.closed),
             End::Local(local) => local.read(message, self.closed, patient),
             End::Shm(shm) => shm.read(message, self.closed, patient),
         }
@@ -362,14 +415,23 @@ pub(crate) fn pair(
     upgradable: bool,
 ) -> (Arc<Link>, Pipe) {
     let (writer, ring) = ring();
-    let (receive, queue) = Receive::new(u64::from(options.receive_hwm), socket.traits.discards_input);
-    let link = Link::new(worker.clone(), socket.clone(), Transmit::new(ring), receive);
-    let wire = WireEnd::new(link.clone(), writer, queue);
+    let (discards, conflate) = (socket.traits.discards_input, options.conflate);
+    let (receive, queue) = Receive::new(u64::from(options.receive_hwm), discards, conflate);
+    let framed = !socket.is_raw(options);
+    let link = Link::new(
+        worker.clone(),
+        socket.clone(),
+        Transmit::new(ring, framed),
+        receive,
+    );
     let hwm = u64::from(options.send_hwm);
-    let end = if upgradable {
-        End::Shm(Box::new(ShmEnd::new(wire, hwm)))
+    let wire = |queue| WireEnd::new(link.clone(), writer, queue, framed);
+    let end = if conflate {
+        End::Newest(NewestEnd::new(link.clone(), queue))
+    } else if upgradable {
+        End::Shm(Box::new(ShmEnd::new(wire(queue), hwm)))
     } else {
-        End::Wire(wire)
+        End::Wire(wire(queue))
     };
     (link, Pipe::new(end, hwm, endpoint))
 }

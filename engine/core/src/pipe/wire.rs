@@ -8,7 +8,7 @@ use ringmq_zmtp::frame::{MORE, encode_header, next_frame};
 
 use super::Read;
 use crate::{
-    inbound::{Inbound, Mark},
+    inbound::{Inbound, Mark, read_part},
     limits,
     link::Link,
     pace::Pace,
@@ -19,6 +19,8 @@ use crate::{
 /// A pipe's end towards a session.
 pub(crate) struct WireEnd {
     pub(crate) link: Arc<Link>,
+    /// The length from which on a body is no small frame: 0 where there are no frames.
+    small_end: usize,
     writer: WireWriter,
     pace: Pace,
     /// Bytes that may still be gathered before they are sent.
@@ -38,9 +40,10 @@ enum Cursor {
 }
 
 impl WireEnd {
-    pub(crate) fn new(link: Arc<Link>, writer: WireWriter, queue: Consumer<Inbound>) -> Self {
+    pub(crate) fn new(link: Arc<Link>, writer: WireWriter, queue: Consumer<Inbound>, framed: bool) -> Self {
         Self {
             link,
+            small_end: if framed { 256 } else { 0 },
             writer,
             pace: Pace::default(),
             window: 0,
@@ -94,8 +97,10 @@ impl WireEnd {
     #[inline]
     pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
         let flags = if more { MORE } else { 0 };
-        if body.len() <= 255 {
+        if body.len() < self.small_end {
             self.writer.small_frame(flags, body);
+        } else if self.small_end == 0 {
+            self.writer.frame(&[], body);
         } else {
             let header = encode_header(flags, body.len() as u64);
             self.writer.frame(header.as_slice(), body);
@@ -106,8 +111,12 @@ impl WireEnd {
     fn write_by_reference(&mut self, message: &mut Message, epoch: u64) {
         let (more, len) = (message.more(), message.len());
         let header = encode_header(if more { MORE } else { 0 }, len as u64);
-        self.writer
-            .frame_by_reference(header.as_slice(), std::mem::take(message));
+        let header = if self.small_end == 0 {
+            &[]
+        } else {
+            header.as_slice()
+        };
+        self.writer.frame_by_reference(header, std::mem::take(message));
         self.finish_part(more, len, epoch);
     }
 
@@ -171,7 +180,7 @@ impl WireEnd {
             && let Some((flags, body, next)) = next_frame(span, *at)
         {
             *at = next;
-            read_part(span, flags, body, message);
+            read_part(span, flags & MORE != 0, body, message);
             if flags & MORE == 0 {
                 self.took_message();
             }
@@ -233,7 +242,7 @@ impl WireEnd {
             {
                 *at = next;
                 let mut message = Message::new();
-                read_part(span, flags, body, &mut message);
+                read_part(span, flags & MORE != 0, body, &mut message);
                 return Some(message);
             }
             match pieces.next()? {
@@ -309,16 +318,4 @@ impl WireEnd {
     pub(crate) fn has_queued(&self) -> bool {
         self.is_within_entry() || self.is_queue_occupied()
     }
-}
-
-/// Copies a small body, shares a large one: a small message must not pin a big slab.
-#[inline]
-fn read_part(span: &Span, flags: u8, body: std::ops::Range<usize>, message: &mut Message) {
-    // Written where the caller wants it: moving a message that was just put together stalls on its own stores.
-    if body.len() < limits::SHARE_BODY_MIN {
-        message.set_slice(&span[body]);
-    } else {
-        *message = span.slice(body);
-    }
-    message.set_more(flags & MORE != 0);
 }

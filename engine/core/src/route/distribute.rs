@@ -37,8 +37,12 @@ impl Distribute {
             .extend(all.iter().filter(|key| matching.binary_search(key).is_err()));
     }
 
-    pub(crate) fn chosen(&self) -> &[PipeKey] {
-        &self.chosen
+    /// Whether every chosen pipe has room. One that has not will report.
+    pub(crate) fn all_have_room(&self, pipes: &mut Pipes) -> bool {
+        self.chosen.iter().all(|&key| match pipes.get(key) {
+            Some(pipe) => pipe.has_room() || !pipe.ask_for_room(),
+            None => true,
+        })
     }
 
     pub(crate) fn remove(&mut self, key: PipeKey) {
@@ -46,16 +50,15 @@ impl Distribute {
     }
 
     /// Writes one part to all chosen pipes. At the first part a pipe without room leaves the choice: the message is
-    /// lost for that peer alone. Returns for how many peers it was.
-    pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> usize {
-        let mut lost = 0;
+    /// lost for that peer alone, which is noted.
+    pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) {
         if !self.sending {
-            lost = self.leave_full(pipes);
+            self.leave_full(pipes);
         }
         self.sending = message.more();
         let epoch = pipes.epoch;
         let Some((&last, others)) = self.chosen.split_last() else {
-            return lost;
+            return;
         };
         for &key in others {
             if let Some(pipe) = pipes.get(key) {
@@ -66,17 +69,21 @@ impl Distribute {
         if let Some(pipe) = pipes.get(last) {
             pipe.write(message, epoch);
         }
-        lost
     }
 
-    fn leave_full(&mut self, pipes: &mut Pipes) -> usize {
+    fn leave_full(&mut self, pipes: &mut Pipes) {
         if self.chosen.len() > 1 {
             self.chosen.sort_unstable();
             self.chosen.dedup();
         }
-        let before = self.chosen.len();
-        self.chosen
-            .retain(|&key| pipes.get(key).is_some_and(|pipe| pipe.accepts()));
-        before - self.chosen.len()
+        self.chosen.retain(|&key| {
+            let accepts = pipes.get(key).is_some_and(|pipe| pipe.accepts());
+            if accepts {
+                pipes.regain(key);
+            } else {
+                pipes.lose(key);
+            }
+            accepts
+        });
     }
 }

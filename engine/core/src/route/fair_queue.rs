@@ -1,5 +1,7 @@
 //! One whole message from each pipe in turn (RFC 30 PULL, RFC 28 DEALER, ROUTER and REP, RFC 29 SUB).
 
+use std::collections::VecDeque;
+
 use ringmq_message::Message;
 
 use super::{PipeKey, Pipes};
@@ -13,6 +15,9 @@ pub(crate) struct FairQueue {
     next: usize,
     /// The message in progress comes from the pipe at `next`.
     receiving: bool,
+    /// The rest of the message that was being received when its pipe was taken away, and which pipe that was.
+    rest: VecDeque<Message>,
+    rest_from: PipeKey,
 }
 
 /// What the queue had.
@@ -36,10 +41,28 @@ impl FairQueue {
         let Some(place) = self.active.iter().position(|&k| k == key) else {
             return;
         };
-        if place == self.next {
-            self.receiving = false;
+        if place == self.next && std::mem::take(&mut self.receiving) {
+            self.keep_rest(pipes, key);
         }
         self.take_out(pipes, place);
+    }
+
+    /// A message of which parts were received is received as a whole, whatever becomes of its pipe.
+    #[cold]
+    fn keep_rest(&mut self, pipes: &mut Pipes, key: PipeKey) {
+        let Some(pipe) = pipes.get(key) else { return };
+        self.rest_from = key;
+        loop {
+            let mut part = Message::new();
+            if !matches!(pipe.read(&mut part, false), Read::Part) {
+                return;
+            }
+            let more = part.more();
+            self.rest.push_back(part);
+            if !more {
+                return;
+            }
+        }
     }
 
     fn take_out(&mut self, pipes: &mut Pipes, place: usize) {
@@ -58,6 +81,10 @@ impl FairQueue {
     /// The next part and its pipe.
     #[inline]
     pub(crate) fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Option<Queued> {
+        if let Some(part) = self.rest.pop_front() {
+            *message = part;
+            return Some(Queued::Part(self.rest_from));
+        }
         let patient = pipes.patient && self.active.len() == 1;
         while let Some(&key) = self.active.get(self.next) {
             let read = match pipes.get(key) {
@@ -93,6 +120,18 @@ impl FairQueue {
         }
     }
 
+    /// The next message, for types whose messages have one part: others are thrown away.
+    #[inline]
+    pub(crate) fn single(&mut self, pipes: &mut Pipes, message: &mut Message) -> Option<PipeKey> {
+        loop {
+            let key = self.part(pipes, message)?;
+            if !message.more() {
+                return Some(key);
+            }
+            self.skip(pipes, true);
+        }
+    }
+
     /// Reads the rest of a message of which a part was read, to throw it away.
     pub(crate) fn skip(&mut self, pipes: &mut Pipes, mut more: bool) {
         let mut part = Message::new();
@@ -103,6 +142,7 @@ impl FairQueue {
 
     /// Throws away what lies there now. Unlike a receive it does not ask to be told of what comes next.
     pub(crate) fn discard(&mut self, pipes: &mut Pipes) {
+        self.rest.clear();
         let mut part = Message::new();
         for &key in &self.active {
             let Some(pipe) = pipes.get(key) else { continue };
@@ -115,6 +155,9 @@ impl FairQueue {
 
     /// Whether a receive would find something; pipes that have nothing leave the round.
     pub(crate) fn has_queued(&mut self, pipes: &mut Pipes) -> bool {
+        if !self.rest.is_empty() {
+            return true;
+        }
         while let Some(&key) = self.active.get(self.next) {
             let Some(pipe) = pipes.get(key) else {
                 self.take_out(pipes, self.next);

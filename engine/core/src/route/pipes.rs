@@ -1,6 +1,9 @@
 //! A socket's pipes by key.
 
-use crate::pipe::Pipe;
+use crate::{
+    monitor::DropCause,
+    pipe::{Peer, Pipe},
+};
 
 /// Names a pipe at its socket: place and generation, so that a late report about a pipe that is gone is recognised.
 pub(crate) type PipeKey = u64;
@@ -13,10 +16,20 @@ pub(crate) struct Pipes {
     len: usize,
     /// Pipes whose queue ended while they were read; the socket takes them out of the pattern.
     pub(crate) ended: Vec<PipeKey>,
+    /// Messages that were dropped, and of which the socket has not told its monitor yet.
+    pub(crate) drops: Vec<Dropped>,
     /// Counts the receives of the socket, by which a pipe tells a lock-step exchange from a stream.
     pub(crate) epoch: u64,
     /// The receive in progress would wait.
     pub(crate) patient: bool,
+}
+
+/// Messages for one peer that were dropped.
+pub(crate) struct Dropped {
+    pub(crate) endpoint: u64,
+    pub(crate) peer: Peer,
+    pub(crate) cause: DropCause,
+    pub(crate) count: u64,
 }
 
 #[derive(Default)]
@@ -61,6 +74,36 @@ impl Pipes {
         self.free.push(place(key) as u32);
         self.len -= 1;
         Some(pipe)
+    }
+
+    /// A message for the peer is dropped because its queue is full.
+    #[cold]
+    pub(crate) fn lose(&mut self, key: PipeKey) {
+        if let Some(count) = self.get(key).and_then(|pipe| pipe.losses.add()) {
+            self.note_drop(key, DropCause::HighWaterMark, count);
+        }
+    }
+
+    /// The peer's queue takes messages again, or is about to go.
+    #[inline]
+    pub(crate) fn regain(&mut self, key: PipeKey) {
+        if let Some(count) = self.get(key).and_then(|pipe| pipe.losses.end_run()) {
+            self.note_drop(key, DropCause::HighWaterMark, count);
+        }
+    }
+
+    /// Notes messages that were dropped, for the socket to report.
+    #[cold]
+    pub(crate) fn note_drop(&mut self, key: PipeKey, cause: DropCause, count: u64) {
+        if let Some(pipe) = self.get(key) {
+            let (endpoint, peer) = (pipe.endpoint, pipe.peer.clone());
+            self.drops.push(Dropped {
+                endpoint,
+                peer,
+                cause,
+                count,
+            });
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -14,7 +14,7 @@ use crate::{
     link::UNATTACHED,
     monitor::{Event, EventRecord, Side},
     options::Options,
-    pipe,
+    pipe::{self, Peer},
     transport::Target,
     worker::{Command, Dial, NewListener, NewSession},
 };
@@ -36,6 +36,15 @@ struct Entry {
 impl Endpoints {
     pub(super) fn contains(&self, id: u64) -> bool {
         self.entries.iter().any(|entry| entry.id == id)
+    }
+
+    /// On which side of the endpoint's connections the socket is, and its name, which is empty once it is removed.
+    pub(super) fn describe(&self, id: u64) -> (Side, String) {
+        match self.entries.iter().find(|entry| entry.id == id) {
+            Some(entry) if !entry.bound => (Side::Connect, entry.name.clone()),
+            Some(entry) => (Side::Bind, entry.name.clone()),
+            None => (Side::Bind, String::new()),
+        }
     }
 
     fn add(&mut self, name: &str, bound: bool) -> u64 {
@@ -77,12 +86,15 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::AddressInUse`],
-    /// [`Error::AddressNotAvailable`], [`Error::NoDevice`], [`Error::Terminated`], [`Error::Io`].
+    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::IncompatibleTransport`],
+    /// [`Error::AddressInUse`], [`Error::AddressNotAvailable`], [`Error::NoDevice`], [`Error::Terminated`], [`Error::Io`].
     pub fn bind(&mut self, endpoint: &str) -> Result<(), Error> {
         self.process_commands()?;
         let transport = match Target::from(Endpoint::parse_bind(endpoint)?) {
-            Target::Inproc(name) => return self.bind_inproc(&name, endpoint),
+            Target::Inproc(name) => {
+                self.check_framed()?;
+                return self.bind_inproc(&name, endpoint);
+            }
             Target::Kernel(transport) => transport,
         };
         let listening = match transport.listen(endpoint, &self.options) {
@@ -132,7 +144,7 @@ impl Socket {
             .inproc()
             .connect(name, &party(&shared, &options, id), |mut pipe, known| {
                 if !named.is_empty() {
-                    pipe.peer.identity = named;
+                    pipe.peer = Peer::named(named);
                 }
                 self.attach(pipe, known).unwrap_or(UNATTACHED)
             });
@@ -154,11 +166,14 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::Terminated`], [`Error::Io`].
+    /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::RoutingIdInUse`], [`Error::Terminated`],
+    /// [`Error::Io`].
     pub fn connect(&mut self, endpoint: &str) -> Result<(), Error> {
         self.process_commands()?;
+        self.check_name()?;
         let transport = match Target::from(Endpoint::parse_connect(endpoint)?) {
             Target::Inproc(name) => {
+                self.check_framed()?;
                 self.connect_inproc(&name, endpoint);
                 return Ok(());
             }
@@ -172,7 +187,7 @@ impl Socket {
         let id = self.endpoints.add(endpoint, false);
         let options: std::sync::Arc<_> = self.options.clone().into();
         let (link, mut pipe) = pipe::pair(&worker, &self.shared, &options, id, transport.is_local());
-        pipe.peer.identity = std::mem::take(&mut self.options.connect_routing_id);
+        pipe.peer = Peer::named(std::mem::take(&mut self.options.connect_routing_id));
         let immediate = options.immediate;
         let unattached = if immediate {
             Some(Box::new(pipe))
@@ -191,6 +206,46 @@ impl Socket {
         };
         worker.push(Command::Connect(Box::new(session)));
         Ok(())
+    }
+
+    /// Connects to an endpoint, as [`connect`](Self::connect) does, and returns the number by which messages are sent to the
+    /// peer (PEER).
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect). [`Error::NotSupported`] for other types, [`Error::InvalidArgument`] for an immediate
+    /// socket, whose peers get their number with the connection.
+    pub fn connect_peer(&mut self, endpoint: &str) -> Result<u32, Error> {
+        if !self.shared.traits.numbers_peers {
+            return Err(Error::NotSupported);
+        }
+        if self.options.immediate {
+            let rule = "a peer of an immediate socket has a number only once it is connected";
+            return Err(Error::InvalidArgument { rule });
+        }
+        self.connect(endpoint)?;
+        self.pattern.behaviour().peer_number().ok_or(Error::NotSupported)
+    }
+
+    /// A socket whose peers speak no ZMTP has none in its own process.
+    fn check_framed(&self) -> Result<(), Error> {
+        if self.shared.is_raw(&self.options) {
+            return Err(Error::IncompatibleTransport {
+                scheme: "inproc".to_owned(),
+                socket_type: self.shared.socket_type,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the name for the next peer, if there is one, is free.
+    fn check_name(&mut self) -> Result<(), Error> {
+        let name = &self.options.connect_routing_id;
+        if name.is_empty() || self.pattern.behaviour().is_free(name) {
+            Ok(())
+        } else {
+            Err(Error::RoutingIdInUse)
+        }
     }
 
     /// Stops listening; connections that were accepted there are closed, with LINGER for what they still have to send.
@@ -218,7 +273,6 @@ impl Socket {
             endpoint: endpoint.to_owned(),
         };
         let id = self.endpoints.find(endpoint, bound).ok_or_else(no_such)?;
-        self.endpoints.remove(id);
         if bound && let Some(name) = endpoint.strip_prefix("inproc://") {
             self.context.inproc().unbind(name);
         }
@@ -227,6 +281,7 @@ impl Socket {
                 self.leave_to_session(key);
             }
         }
+        self.endpoints.remove(id);
         let (done, closed) = mpsc::channel();
         self.context
             .close_endpoint(&self.shared, id, self.options.linger, &done);
@@ -242,6 +297,8 @@ impl Socket {
     /// Takes a pipe out while its session goes on to send what is queued.
     fn leave_to_session(&mut self, key: crate::route::PipeKey) {
         self.pattern.behaviour().detached(&mut self.pipes, key);
+        self.pipes.regain(key);
+        self.report_drops();
         if let Some(mut pipe) = self.pipes.remove(key) {
             pipe.rollback();
         }
@@ -255,6 +312,9 @@ fn party<'a>(socket: &'a Arc<SocketShared>, options: &'a Options, endpoint: u64)
         socket,
         endpoint,
         identity: &options.routing_id,
+        hello: &options.hello_message,
+        disconnect: &options.disconnect_message,
         hwm,
+        conflate: options.conflate,
     }
 }

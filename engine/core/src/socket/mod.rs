@@ -4,6 +4,7 @@ mod endpoints;
 mod event_fd;
 mod rings;
 mod shared;
+mod sleeper;
 mod wait;
 
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use ringmq_message::Message;
 use ringmq_zmtp::SocketType;
 
 pub(crate) use shared::{SocketCommand, SocketShared};
+pub use sleeper::Sleeper;
 pub use wait::{Events, Wait};
 
 use crate::{
     context::Context,
     error::Error,
     limits,
-    monitor::{self, Credentials, EventMask, EventRecord, Listener, MonitorReceiver},
+    monitor::{self, Credentials, DropCause, Event, EventMask, EventRecord, Listener, MonitorReceiver, Side},
     options::Options,
     pattern::{Admission, Nothing, Pattern, Refusal},
     pipe::Pipe,
@@ -114,6 +116,16 @@ impl Socket {
     /// How many connections the socket has pipes for: for a connecting socket, before they are established, too.
     pub fn pipe_count(&mut self) -> usize {
         self.drain_commands();
+        // One that has ended and was read out is noticed by the next receive, which may not come.
+        for key in self.pipes.keys() {
+            if self
+                .pipes
+                .get(key)
+                .is_some_and(|pipe| pipe.is_closed() && !pipe.has_queued())
+            {
+                self.detach(key);
+            }
+        }
         self.pipes.len()
     }
 
@@ -163,20 +175,69 @@ impl Socket {
         count.ok_or(Error::NotSupported)
     }
 
+    /// Joins a group of at most 255 bytes (DISH).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a longer one, or one that is joined already; [`Error::NotSupported`] for other types.
+    pub fn join(&mut self, group: &[u8]) -> Result<(), Error> {
+        self.process_commands()?;
+        self.pattern.behaviour().join(&mut self.pipes, group)
+    }
+
+    /// Leaves a group (DISH).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for one that is not joined; [`Error::NotSupported`] for other types.
+    pub fn leave(&mut self, group: &[u8]) -> Result<(), Error> {
+        self.process_commands()?;
+        self.pattern.behaviour().leave(&mut self.pipes, group)
+    }
+
+    /// Ends the connection to the peer with that number (SERVER and PEER); what is queued for it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HostUnreachable`] if nobody has the number; [`Error::NotSupported`] for other types.
+    pub fn disconnect_peer(&mut self, number: u32) -> Result<(), Error> {
+        self.process_commands()?;
+        let peer = self.pattern.behaviour().numbered(number);
+        let key = peer.ok_or(Error::NotSupported)?.ok_or(Error::HostUnreachable)?;
+        self.detach(key);
+        Ok(())
+    }
+
+    /// The routing id that the peer connected or accepted last got from a STREAM or a raw ROUTER: after a connect, by which
+    /// it is given, that of the new peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] for other types.
+    pub fn last_given_routing_id(&mut self) -> Result<Vec<u8>, Error> {
+        let given = self.pattern.behaviour().last_given().map(<[u8]>::to_vec);
+        given.ok_or(Error::NotSupported)
+    }
+
     /// Sends one part; `message.more()` says that others of the same message follow. On success the part has been taken:
     /// what is left in `message` means nothing.
     ///
     /// # Errors
     ///
     /// The part is still there, and the error is the reason: [`Error::WouldBlock`] or [`Error::TimedOut`] as `wait` asks,
-    /// [`Error::State`], [`Error::HostUnreachable`], [`Error::NotSupported`], [`Error::Terminated`].
+    /// [`Error::State`], [`Error::HostUnreachable`], [`Error::InvalidArgument`] for a part of several where messages have
+    /// only one, [`Error::NotSupported`], [`Error::Terminated`].
     #[inline]
     pub fn send(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
             self.process_commands()?;
         }
         match self.pattern.send(&mut self.pipes, message) {
-            Ok(()) => Ok(()),
+            Ok(()) if self.pipes.drops.is_empty() => Ok(()),
+            Ok(()) => {
+                self.report_drops();
+                Ok(())
+            }
             Err(refusal) => self.send_slow(message, refusal, wait),
         }
     }
@@ -207,6 +268,10 @@ impl Socket {
                 Refusal::Full => {}
                 Refusal::State => return Err(Error::State),
                 Refusal::Unroutable => return Err(Error::HostUnreachable),
+                Refusal::Parts => {
+                    let rule = "a message of this socket has one part";
+                    return Err(Error::InvalidArgument { rule });
+                }
                 Refusal::NotSupported => return Err(Error::NotSupported),
             }
             match self.wait_for_commands(&mut waiting)? {
@@ -217,6 +282,7 @@ impl Socket {
             match self.pattern.send(&mut self.pipes, message) {
                 Ok(()) => {
                     self.finish_waiting(waiting);
+                    self.report_drops();
                     return Ok(());
                 }
                 Err(again) => refusal = again,
@@ -316,8 +382,7 @@ impl Socket {
 
     /// Reports events to `listener` from now on; an earlier one is told that it is over. `None` reports to nobody.
     pub fn set_listener(&mut self, listener: Option<Box<dyn Listener>>) {
-        self.shared
-            .emit(EventRecord::bare(monitor::Event::MonitorStopped));
+        self.shared.emit(EventRecord::bare(Event::MonitorStopped));
         self.shared.set_monitor(listener);
     }
 
@@ -364,7 +429,7 @@ impl Socket {
             }
             SocketCommand::Up(key, peer) => {
                 let Some(pipe) = pipes.get(key) else { return };
-                pipe.peer = *peer;
+                pipe.peer.introduce(*peer);
                 if pattern.behaviour().up(pipes, key) == Admission::Refused {
                     pipes.ended.push(key);
                 }
@@ -379,7 +444,7 @@ impl Socket {
 
     /// Takes a pipe in. One whose endpoint was removed meanwhile, or that the pattern does not want, is closed.
     /// Returns its key, if it has been taken in.
-    fn attach(&mut self, pipe: Pipe, known: bool) -> Option<PipeKey> {
+    fn attach(&mut self, mut pipe: Pipe, known: bool) -> Option<PipeKey> {
         if !self.endpoints.contains(pipe.endpoint) {
             pipe.refuse();
             return None;
@@ -408,13 +473,39 @@ impl Socket {
     fn end(&mut self, key: PipeKey) {
         let Some(pipe) = self.pipes.get(key) else { return };
         pipe.mark_closed();
-        pipe.rollback();
+        let cut = pipe.rollback();
         self.cut_rings(key);
+        if cut {
+            self.pipes.note_drop(key, DropCause::PeerGone, 1);
+        }
         let Some(pipe) = self.pipes.get(key) else { return };
         if pipe.has_queued() {
             self.pattern.behaviour().ending(&mut self.pipes, key);
         } else {
             self.detach(key);
+        }
+    }
+
+    /// Tells the monitor of messages that were dropped.
+    #[cold]
+    fn report_drops(&mut self) {
+        for dropped in self.pipes.drops.drain(..) {
+            let (side, name) = self.endpoints.describe(dropped.endpoint);
+            let (local, remote) = match side {
+                Side::Bind => (name, String::new()),
+                Side::Connect => (String::new(), name),
+            };
+            self.shared.emit(EventRecord {
+                event: Event::Dropped {
+                    cause: dropped.cause,
+                    count: dropped.count,
+                },
+                side,
+                local,
+                remote,
+                credentials: dropped.peer.credentials,
+                peer: (!dropped.peer.identity.is_empty()).then(|| dropped.peer.identity.into()),
+            });
         }
     }
 
@@ -431,7 +522,9 @@ impl Socket {
         }
         self.shared_pipes.remove(key);
         self.pattern.behaviour().detached(&mut self.pipes, key);
-        if let Some(pipe) = self.pipes.remove(key)
+        self.pipes.regain(key);
+        self.report_drops();
+        if let Some(mut pipe) = self.pipes.remove(key)
             && !pipe.is_closed()
         {
             pipe.refuse();
@@ -445,6 +538,10 @@ impl Drop for Socket {
         self.shared.close();
         self.context.inproc().forget(&self.shared);
         self.drain_commands();
+        for key in self.pipes.keys() {
+            self.pipes.regain(key);
+        }
+        self.report_drops();
         for pipe in self.pipes.iter_mut() {
             pipe.rollback();
         }

@@ -12,6 +12,7 @@ use ringmq_queue::{
 use crate::{
     link::lock,
     monitor::{EventRecord, Listener},
+    options::Options,
     pattern::Traits,
     pipe::{Peer, Pipe, Rings},
     subscription::SubscriptionSet,
@@ -74,6 +75,11 @@ impl SocketShared {
             subscriptions: Mutex::new(Board::default()),
             monitor: Mutex::new(None),
         }
+    }
+
+    /// Whether connections made with these options speak no ZMTP.
+    pub(crate) fn is_raw(&self, options: &Options) -> bool {
+        self.traits.raw || options.router_raw
     }
 
     /// Tells the socket something and wakes it if it sleeps.

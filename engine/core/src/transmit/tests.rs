@@ -25,7 +25,7 @@ fn connection() -> (Arc<Fd>, UnixStream) {
 /// Both halves with an established connection, the right with the worker.
 fn established() -> (WireWriter, Transmit, UnixStream) {
     let (writer, reader) = ring();
-    let transmit = Transmit::new(reader);
+    let transmit = Transmit::new(reader, true);
     let (fd, far) = connection();
     transmit.connected(fd);
     transmit.established();
@@ -187,7 +187,7 @@ fn credit_is_given_when_a_batch_starts_and_reported_at_the_threshold() {
 #[test]
 fn protocol_traffic_goes_first_and_before_the_handshake_alone() {
     let (mut writer, reader) = ring();
-    let transmit = Transmit::new(reader);
+    let transmit = Transmit::new(reader, true);
     write(&mut writer, b"message");
     assert!(transmit.begin().is_none(), "there is no connection");
     let (fd, mut far) = connection();
@@ -292,4 +292,40 @@ fn large_bodies_leave_by_reference() {
         send_some(&transmit, usize::MAX);
     }
     assert_eq!(reader.join().unwrap()[9..], vec![9; 100_000]);
+}
+
+#[test]
+fn of_a_cut_byte_stream_nothing_is_taken_for_a_frame() {
+    let (mut writer, reader) = ring();
+    let transmit = Transmit::new(reader, false);
+    // Bytes that would be the header of a long frame.
+    for bytes in [&[2, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF][..], b"more", b"the rest"] {
+        writer.frame(&[], bytes);
+        writer.commit();
+    }
+    let mut batch = Vec::new();
+    {
+        let mut side = lock(&transmit.side);
+        side.ring.batch(limits::SEND_BATCH_BYTES_MAX, &mut batch);
+        side.ring.advance(3);
+    }
+    assert_eq!(transmit.disconnected(), 1, "what the kernel has in part is lost");
+    assert!(transmit.discard() <= 2);
+    assert!(transmit.is_drained());
+}
+
+#[test]
+fn the_newest_message_waits_alone() {
+    let (_writer, reader) = ring();
+    let transmit = Transmit::new(reader, true);
+    for text in ["old", "older", "new"] {
+        assert!(
+            !transmit.replace(Message::from(text)),
+            "the worker has the right already"
+        );
+    }
+    assert!(!transmit.is_drained());
+    assert!(!transmit.let_go(), "there is something to send");
+    assert_eq!(transmit.discard(), 1);
+    assert!(transmit.is_drained());
 }

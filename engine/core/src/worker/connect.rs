@@ -237,6 +237,10 @@ impl Worker {
             self.conclude(slot);
             return;
         };
+        // What is to be said of the connection that was lost.
+        if session.link.receive.deliver_now() {
+            session.link.notify_readable();
+        }
         session.phase = Phase::Pausing;
         session.phase_deadline = Instant::now().checked_add(delay);
         session.emit(Event::ConnectRetried { after: delay });

@@ -74,8 +74,8 @@ pub(crate) enum Command {
     Spilled(Arc<Link>),
     /// The application has found that the peer broke the protocol of the shared rings.
     Violated(Arc<Link>),
-    /// The socket does not want this connection.
-    ClosePipe(Arc<Link>),
+    /// The socket is done with this connection, but for what is to be sent within this time.
+    ClosePipe(Arc<Link>, Option<Duration>),
     CloseEndpoint {
         socket: Arc<SocketShared>,
         endpoint: u64,
@@ -287,9 +287,9 @@ impl Worker {
                     self.settle(slot);
                 }
             }
-            Command::ClosePipe(link) => {
+            Command::ClosePipe(link, linger) => {
                 if let Some(slot) = self.slot_of(&link) {
-                    self.retire(slot, Some(Duration::ZERO));
+                    self.retire(slot, linger);
                 }
             }
             Command::CloseEndpoint {

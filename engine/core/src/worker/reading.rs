@@ -199,7 +199,7 @@ impl Worker {
     }
 
     /// Makes messages of what was received, and hands over the whole ones.
-    fn absorb(&mut self, slot: u32) {
+    pub(super) fn absorb(&mut self, slot: u32) {
         let now = Instant::now();
         loop {
             let Some(session) = self.sessions.get_mut(slot) else {
@@ -256,9 +256,7 @@ impl Worker {
             self.conclude(slot);
             return;
         }
-        if session.reading != Reading::Stalled {
-            return;
-        }
+        // Without a connection nothing stalls, but something may be held.
         let delivered = {
             let mut side = lock(&session.link.receive.side);
             session.link.receive.deliver(&mut side)
@@ -266,7 +264,7 @@ impl Worker {
         if delivered.notify {
             session.link.notify_readable();
         }
-        if !delivered.stalled {
+        if session.reading == Reading::Stalled && !delivered.stalled {
             session.reading = Reading::Nothing;
             self.receive(slot);
         }

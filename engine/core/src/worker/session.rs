@@ -19,8 +19,9 @@ use std::{
 };
 
 use ringmq_io::Fd;
+use ringmq_message::Message;
 use ringmq_shm::Bell;
-use ringmq_zmtp::{Config, Connection, Failure, Heartbeat};
+use ringmq_zmtp::{Config, Connection, Failure, Heartbeat, frame::encode_header};
 
 use super::{
     Worker,
@@ -34,6 +35,7 @@ use crate::{
     monitor::{Credentials, Event, EventRecord, Side},
     options::Options,
     pipe::{self, Peer, Pipe, Rings},
+    receive::ReceiveSide,
     socket::{SocketCommand, SocketShared},
     worker::WorkerShared,
 };
@@ -306,6 +308,24 @@ fn wire_config(session: &Session) -> Config {
     config
 }
 
+/// Tells the application of the new connection, and prepares what it shall hear when that is lost, as far as it has asked
+/// for either.
+fn begin_news(session: &Session, side: &mut ReceiveSide) {
+    let options = &session.options;
+    let notify = session.socket.is_raw(options) && options.stream_notify;
+    if notify || options.router_notify.connects {
+        side.announce(Message::new());
+    }
+    let last = if session.dial.is_some() {
+        &options.hiccup_message
+    } else {
+        &options.disconnect_message
+    };
+    let empty = (notify || options.router_notify.disconnects).then(Message::new);
+    let last = (!last.is_empty()).then(|| Message::from_slice(last));
+    side.set_last_words(empty.into_iter().chain(last).collect());
+}
+
 impl Worker {
     pub(super) fn add_session(&mut self, mut session: Session) -> u32 {
         session.serial = self.next_serial();
@@ -327,7 +347,11 @@ impl Worker {
             return;
         };
         let now = Instant::now();
-        let connection = Connection::new(wire_config(session), now);
+        let connection = if session.socket.is_raw(&session.options) {
+            Connection::raw(limits::RAW_PIECE_MAX, now)
+        } else {
+            Connection::new(wire_config(session), now)
+        };
         session.phase = Phase::Handshaking;
         session.phase_deadline = None;
         session.wire_deadline = connection.deadline();
@@ -336,6 +360,8 @@ impl Worker {
         session.link.transmit.connected(fd);
         lock(&session.link.receive.side).connected(connection);
         self.pump_control(slot);
+        // Without a handshake it is over now.
+        self.absorb(slot);
         self.poll_readable(slot);
     }
 
@@ -376,37 +402,49 @@ impl Worker {
             let Some(connection) = &mut side.connection else {
                 return;
             };
+            if !session.options.hello_message.is_empty() {
+                // Behind what the connection still has to say.
+                session.link.transmit.push_control(connection.transmit());
+                let count = connection.transmit().len();
+                connection.transmitted(count);
+                let hello = &session.options.hello_message;
+                let header = encode_header(0, hello.len() as u64);
+                session.link.transmit.push_control(header.as_slice());
+                session.link.transmit.push_control(hello);
+            }
             if session.socket.traits.subscribes {
                 let board = lock(&session.socket.subscriptions);
                 for prefix in board.set.iter() {
-                    connection.queue_subscribe(&prefix);
+                    connection.queue_announcement(true, &prefix);
                 }
                 session.announced = board.sequence;
             }
             let identity = connection.peer().map(|peer| peer.identity.clone());
-            Peer {
+            let peer = Peer {
                 identity: identity.unwrap_or_default(),
                 credentials: session.credentials,
-            }
+                named: false,
+            };
+            begin_news(session, &mut side);
+            peer
         };
         session.peer_identity = peer.identity.clone();
         session.link.transmit.established();
         if let Some(dial) = &mut session.dial {
             dial.succeeded();
         }
-        session.emit(Event::Handshaken);
+        if !session.socket.is_raw(&session.options) {
+            session.emit(Event::Handshaken);
+        }
         if rings.is_some() {
             session.emit(Event::SharedMemory);
         }
         match session.pipe.take() {
             Some(mut pipe) => {
-                if pipe.peer.identity.is_empty() {
-                    pipe.peer.identity = peer.identity;
-                }
+                pipe.peer.introduce(peer);
                 if let Some(rings) = rings {
                     pipe.upgrade(rings);
                 }
-                pipe.peer.credentials = peer.credentials;
                 session.socket.push(SocketCommand::Attach(pipe));
             }
             None => {
@@ -436,11 +474,7 @@ impl Worker {
             return;
         }
         if let Some(connection) = &mut lock(&session.link.receive.side).connection {
-            if subscribe {
-                connection.queue_subscribe(prefix);
-            } else {
-                connection.queue_cancel(prefix);
-            }
+            connection.queue_announcement(subscribe, prefix);
         }
         self.pump_control(slot);
     }

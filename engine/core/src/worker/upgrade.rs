@@ -160,7 +160,9 @@ fn send_offer(session: &mut Session) -> io::Result<()> {
 impl Session {
     /// Whether this side offers to share memory on the connection.
     pub(super) fn offers_upgrade(&self) -> bool {
-        self.is_local && self.options.shm_segment_len > 0
+        let suits =
+            !self.options.conflate && !self.socket.is_raw(&self.options) && !self.socket.traits.concurrent;
+        self.is_local && suits && self.options.shm_segment_len > 0
     }
 
     /// Descriptors may come with what is received now.

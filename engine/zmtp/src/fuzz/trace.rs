@@ -132,6 +132,7 @@ impl Driver<'_> {
             }
             Event::Subscribe { topic } => Item::Subscribe(consumed[topic].to_vec()),
             Event::Cancel { topic } => Item::Cancel(consumed[topic].to_vec()),
+            Event::Raw => unreachable!("no raw connection is traced"),
             Event::Join { group } => Item::Join(consumed[group].to_vec()),
             Event::Leave { group } => Item::Leave(consumed[group].to_vec()),
             Event::Extension { name, data } => {

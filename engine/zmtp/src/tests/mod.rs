@@ -6,6 +6,7 @@ mod heartbeat;
 mod malformed;
 mod outgoing;
 mod pieces;
+mod raw;
 mod transitions;
 
 use std::time::Instant;
