@@ -14,6 +14,15 @@
 //! | [`Dealer`] | [`Rep`], [`Dealer`], [`Router`] | to one peer after the other | from all, in turn |
 //! | [`Router`] | [`Req`], [`Dealer`], [`Router`] | to the peer that the first part names | with the sender's name in front |
 //! | [`Pair`] | [`Pair`] | to its one peer | from its one peer |
+//! | [`Client`] | [`Server`] | to one server after the other | from all, in turn |
+//! | [`Server`] | [`Client`] | to the peer with the message's number | with the sender's number |
+//! | [`Peer`] | [`Peer`] | to the peer with the message's number | with the sender's number |
+//! | [`Radio`] | [`Dish`] | to all who joined the message's group | – |
+//! | [`Dish`] | [`Radio`] | – | what is sent to the groups that it joined |
+//! | [`Scatter`] | [`Gather`] | to one peer after the other | – |
+//! | [`Gather`] | [`Scatter`] | – | from all, in turn |
+//! | [`Channel`] | [`Channel`] | to its one peer | from its one peer |
+//! | [`Stream`] | anything over TCP | bytes, to the peer that the first part names | bytes, with the sender's name in front |
 //!
 //! ```
 //! use ringmq::{Context, Pull, Push};
@@ -33,7 +42,9 @@
 //! # Threads
 //!
 //! A socket may be moved to another thread and used there, but not by two threads at once: it is `Send` and not `Sync`,
-//! and the compiler sees to it. Contexts and messages may be shared freely.
+//! and the compiler sees to it. The types from [`Client`] to [`Channel`], libzmq's drafts, are `Sync` as well: any number of
+//! threads may call them at once, and one that waits for a message keeps nobody from sending. Their messages have one part,
+//! and a [`Poller`] does not take them. Contexts and messages may be shared freely.
 //!
 //! # Endpoints
 //!
@@ -87,6 +98,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod access;
 mod context;
 pub mod kind;
 pub mod monitor;
@@ -98,9 +110,9 @@ mod socket;
 pub use context::{Context, ContextBuilder, IoDriver, Pinning};
 pub use payload::Payload;
 pub use poller::{Interest, PollEvent, Poller};
-pub use ringmq_core::options::{ReconnectStop, XpubManual, XpubVerbosity};
+pub use ringmq_core::options::{ReconnectStop, RouterNotify, XpubManual, XpubVerbosity};
 pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};
-pub use ringmq_message::{Buffer, Message, Multipart};
+pub use ringmq_message::{Buffer, Message, Multipart, message::GroupTooLong};
 pub use socket::{SendError, SendMultipartError, Socket};
 
 macro_rules! sockets {
@@ -137,6 +149,30 @@ sockets! {
     Router;
     /// Talks to exactly one peer at a time (RFC 31); further ones are disconnected.
     Pair;
+    /// Exchanges bytes with peers that speak no ZMTP, over `tcp://`. What comes from a peer is received in pieces, as messages
+    /// of two parts: the peer's routing id and the bytes. Bytes are sent the same way; no bytes, behind a routing id, close the
+    /// connection. A peer that connects or is gone is reported by such an empty message, unless
+    /// [`set_stream_notify`](Socket::set_stream_notify) says otherwise. Bytes to nobody are [`Error::HostUnreachable`].
+    Stream;
+    /// Sends to its servers in turn and receives from all of them (RFC 41). [For many threads](kind::Concurrent).
+    Client;
+    /// Receives messages with the sender's number in [`Message::routing_id`], and sends to the peer with the message's number
+    /// (RFC 41). Messages to nobody are [`Error::HostUnreachable`]. [For many threads](kind::Concurrent).
+    Server;
+    /// Sends each message to every peer that has joined its [group](Message::group); a peer that is too slow misses messages
+    /// (RFC 48). [For many threads](kind::Concurrent).
+    Radio;
+    /// Receives the messages of the groups that it has joined (RFC 48). [For many threads](kind::Concurrent).
+    Dish;
+    /// A [`Push`] for [many threads](kind::Concurrent) (RFC 49).
+    Scatter;
+    /// A [`Pull`] for [many threads](kind::Concurrent) (RFC 49).
+    Gather;
+    /// A [`Server`] among its like, which can also [connect](Socket::connect_peer) (RFC 51).
+    /// [For many threads](kind::Concurrent).
+    Peer;
+    /// A [`Pair`] for [many threads](kind::Concurrent) (RFC 52).
+    Channel;
 }
 
 /// The README's example is compiled and run with the tests.

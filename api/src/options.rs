@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use ringmq_core::{
     Error,
-    options::{ReconnectStop, XpubManual, XpubVerbosity, number},
+    options::{ReconnectStop, RouterNotify, XpubManual, XpubVerbosity, number},
 };
 
 use crate::{
     Socket,
-    kind::{HasRoutingId, Kind, Matches, Publishes, Receives, Req, Router, Sends, XPub, XSub},
+    kind::{
+        Conflates, DropsOrWaits, Greets, HasRoutingId, HearsDisconnects, HearsHiccups, Kind, Matches,
+        NamesPeers, Publishes, Receives, Req, Router, Sends, Stream, XPub, XSub,
+    },
 };
 
 /// A pair of methods per option that is a plain field.
@@ -23,6 +26,24 @@ macro_rules! options {
 
             #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") has set, or the default.")]
             pub fn $get(&self) -> $type {
+                self.core().options().$get.clone()
+            }
+        )*
+    };
+}
+
+/// A pair of methods per option that is a message.
+macro_rules! messages {
+    ($($(#[$doc:meta])* $get:ident, $set:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $set(&self, $get: impl Into<Vec<u8>>) {
+                let $get = $get.into();
+                self.core().set_options(|options| options.$get = $get);
+            }
+
+            #[doc = concat!("What [`", stringify!($set), "`](Self::", stringify!($set), ") has set, or nothing.")]
+            pub fn $get(&self) -> Vec<u8> {
                 self.core().options().$get.clone()
             }
         )*
@@ -203,6 +224,41 @@ impl<K: HasRoutingId> Socket<K> {
     }
 }
 
+/// Options of sockets that can keep only the newest message.
+impl<K: Conflates> Socket<K> {
+    options! {
+        /// Whether a queue holds only the newest message, which replaces the one before. No high-water mark applies then,
+        /// and messages have one part: sending another one is [`Error::InvalidArgument`]. The default is no.
+        conflate, set_conflate: bool;
+    }
+}
+
+/// Options of sockets that can greet their peers.
+impl<K: Greets> Socket<K> {
+    messages! {
+        /// The message that every new peer is sent before any other. Empty, the default, sends none.
+        hello_message, set_hello_message;
+    }
+}
+
+/// Options of sockets that can be told of lost peers that had connected.
+impl<K: HearsDisconnects> Socket<K> {
+    messages! {
+        /// The message that is received, as if from the peer and behind everything else from it, when a peer that had
+        /// connected is lost. Empty, the default, is none.
+        disconnect_message, set_disconnect_message;
+    }
+}
+
+/// Options of sockets that can be told of lost connections.
+impl<K: HearsHiccups> Socket<K> {
+    messages! {
+        /// The message that is received, as if from the peer and behind everything else from it, when a connection over a
+        /// wire that this socket had made is lost and will be made again. Empty, the default, is none.
+        hiccup_message, set_hiccup_message;
+    }
+}
+
 /// Options of a REQ.
 impl Socket<Req> {
     options! {
@@ -223,8 +279,20 @@ impl Socket<Router> {
         /// Whether a new peer takes over a routing id that is in use (live), and the old one is disconnected. The
         /// default is no: the new one is refused, which it sees as a disconnect.
         router_handover, set_router_handover: bool;
+        /// Whether to receive an empty message as if from a peer when it connects over a wire, and when its connection is
+        /// lost, behind everything else that it has sent. The default is neither.
+        router_notify, set_router_notify: RouterNotify;
     }
 
+    /// Whether peers speak no ZMTP, as those of a [`Stream`](crate::Stream), which is to be preferred; to be set before
+    /// binding and connecting. The default is no.
+    pub fn set_router_raw(&self, raw: bool) {
+        self.core().set_options(|options| options.router_raw = raw);
+    }
+}
+
+/// Options of sockets that can name the peers that they connect to.
+impl<K: NamesPeers> Socket<K> {
     /// The name by which the peer of the next connect, and of that only, is known here: 1 to 255 bytes.
     ///
     /// # Errors
@@ -236,27 +304,42 @@ impl Socket<Router> {
     }
 }
 
-/// Options of sockets that publish.
-impl<K: Publishes> Socket<K> {
+/// Options of a STREAM.
+impl Socket<Stream> {
+    options! {
+        /// Whether the beginning and the end of every connection are received as an empty message behind the peer's routing
+        /// id. The default is yes.
+        stream_notify, set_stream_notify: bool;
+    }
+
+    /// The routing id of the peer that was connected to or accepted last; empty before the first. After
+    /// [`connect`](Self::connect) it is that of the new peer, to which bytes can be sent at once.
+    pub fn last_peer_id(&self) -> Vec<u8> {
+        self.core().last_given_routing_id().unwrap_or_default()
+    }
+}
+
+/// Options of sockets that drop messages for peers without room.
+impl<K: DropsOrWaits> Socket<K> {
     options! {
         /// Whether a message waits, as long as the send timeout says, until all its receivers have room (live), instead of
         /// missing those that have none. The default is no.
         xpub_nodrop, set_xpub_nodrop: bool;
+    }
+}
+
+/// Options of sockets that publish.
+impl<K: Publishes> Socket<K> {
+    options! {
         /// Whether only the first part of a message from an [`XSub`](crate::XSub) can be a subscription (live); if it is none,
         /// nor are the others. The default is no: every part that begins with a byte 0 or 1 is one.
         only_first_subscribe, set_only_first_subscribe: bool;
     }
 
-    /// The message that every new subscriber is sent before any other (live), whatever it subscribes to; a
-    /// [`Sub`](crate::Sub) must itself subscribe to it. Empty, the default, sends none.
-    pub fn set_xpub_welcome(&self, message: impl Into<Vec<u8>>) {
-        let message = message.into();
-        self.core().set_options(|options| options.xpub_welcome = message);
-    }
-
-    /// What [`set_xpub_welcome`](Self::set_xpub_welcome) has set, or nothing.
-    pub fn xpub_welcome(&self) -> Vec<u8> {
-        self.core().options().xpub_welcome.clone()
+    messages! {
+        /// The message that every new subscriber is sent before any other (live), whatever it subscribes to; a
+        /// [`Sub`](crate::Sub) must itself subscribe to it. Empty, the default, sends none.
+        xpub_welcome, set_xpub_welcome;
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use ringmq_core::{Error, PollItem, Readiness, Source, Wait, poll};
 
-use crate::{Socket, kind::Kind};
+use crate::{Socket, access::Exclusive, kind::HasParts};
 
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +85,8 @@ impl<'a> Poller<'a> {
 
     /// Adds a socket; returns the item's number, which counts from 0. A socket that was added before is waited for
     /// with the interest of both.
-    pub fn add<K: Kind>(&mut self, socket: &'a Socket<K>, interest: Interest) -> usize {
-        let core = &socket.core;
+    pub fn add<K: HasParts>(&mut self, socket: &'a Socket<K>, interest: Interest) -> usize {
+        let Exclusive(core) = &socket.core;
         let same =
             |watched: &Watched<'_>| matches!(watched, Watched::Socket(other) if std::ptr::eq(*other, core));
         if let Some(item) = self.items.iter().position(|(watched, _)| same(watched)) {

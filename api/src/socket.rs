@@ -4,19 +4,15 @@
     reason = "a message that could not be sent comes back whole"
 )]
 
-use std::{
-    cell::{RefCell, RefMut},
-    fmt,
-    marker::PhantomData,
-    time::Duration,
-};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use ringmq_core::{Error, Events, SocketType, Wait, monitor};
 use ringmq_message::{Buffer, Message, Multipart};
 
 use crate::{
     Context, Payload,
-    kind::{Kind, Receives, Sends, Subscribes},
+    access::Access,
+    kind::{Dish, HasParts, Kind, NumbersPeers, Peer, Radio, Receives, Sends, Subscribes},
 };
 
 /// A socket of one of ZeroMQ's types; [`Push`](crate::Push), [`Pull`](crate::Pull) and so on are its names.
@@ -24,7 +20,7 @@ use crate::{
 /// Dropping it does not block: what it has not sent yet goes on being sent in the background, for as long as
 /// [linger](Self::set_linger) says. What it has received and the application has not is gone.
 pub struct Socket<K: Kind> {
-    pub(crate) core: RefCell<ringmq_core::Socket>,
+    pub(crate) core: K::Access,
     /// The kind is a name, not something that the socket owns.
     kind: PhantomData<fn() -> K>,
 }
@@ -113,16 +109,14 @@ impl<K: Kind> Socket<K> {
     pub fn new(context: &Context) -> Result<Self, Error> {
         let core = ringmq_core::Socket::new(&context.core, K::TYPE)?;
         Ok(Self {
-            core: RefCell::new(core),
+            core: K::Access::new(core),
             kind: PhantomData,
         })
     }
 
-    /// Nothing in here calls back into the application while the socket is borrowed, except the free functions of
-    /// adopted messages, which must not use sockets.
     #[inline]
-    pub(crate) fn core(&self) -> RefMut<'_, ringmq_core::Socket> {
-        self.core.borrow_mut()
+    pub(crate) fn core(&self) -> <K::Access as Access>::Guard<'_> {
+        self.core.core()
     }
 
     /// The socket's type.
@@ -158,6 +152,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     ///
     /// [`Error::InvalidEndpoint`], [`Error::UnsupportedTransport`], [`Error::NoDevice`] for a source that is not there,
+    /// [`Error::RoutingIdInUse`] for a [`Router`](crate::Router) that is to give the peer a name which another one has,
     /// [`Error::NoWorker`], [`Error::Terminated`], [`Error::Io`]. A peer that is not there, or a name that nobody knows,
     /// is no error: the [monitor](Self::monitor) tells of the attempts.
     pub fn connect(&self, endpoint: &str) -> Result<(), Error> {
@@ -284,9 +279,7 @@ impl<K: Sends> Socket<K> {
     /// [`Error::HostUnreachable`] ([`Router`](crate::Router) with mandatory routing); [`Error::Terminated`].
     #[inline]
     pub fn send(&self, message: impl Payload) -> Result<(), SendError> {
-        let mut core = self.core();
-        let wait = Wait::from(core.options().send_timeout);
-        send_whole(&mut core, message, wait)
+        send_whole(&self.core, message, None)
     }
 
     /// Sends a message of one part, without waiting.
@@ -296,7 +289,7 @@ impl<K: Sends> Socket<K> {
     /// As [`send`](Self::send), with [`Error::WouldBlock`] when there is no room or no peer.
     #[inline]
     pub fn try_send(&self, message: impl Payload) -> Result<(), SendError> {
-        send_whole(&mut self.core(), message, Wait::No)
+        send_whole(&self.core, message, Some(Wait::No))
     }
 
     /// Sends a message of one part, and waits for room at most for `timeout`, whatever the socket's own timeout is.
@@ -305,9 +298,11 @@ impl<K: Sends> Socket<K> {
     ///
     /// As [`send`](Self::send).
     pub fn send_within(&self, message: impl Payload, timeout: Duration) -> Result<(), SendError> {
-        send_whole(&mut self.core(), message, Wait::from(Some(timeout)))
+        send_whole(&self.core, message, Some(Wait::from(Some(timeout))))
     }
+}
 
+impl<K: Sends + HasParts> Socket<K> {
     /// Sends one part of a message; [`Message::more`] says whether others follow. The peer gets the message when its
     /// last part is sent, or not at all. Waits like [`send`](Self::send).
     ///
@@ -334,9 +329,7 @@ impl<K: Sends> Socket<K> {
     ///
     /// As [`send`](Self::send); only the first part of a message waits or comes back for want of room.
     pub fn send_part(&self, part: Message) -> Result<(), SendError> {
-        let mut core = self.core();
-        let wait = Wait::from(core.options().send_timeout);
-        send_restarting(&mut core, part, wait)
+        send_part(&self.core, part, None)
     }
 
     /// Sends a message of several parts, which arrive together or not at all. Waits like [`send`](Self::send).
@@ -366,8 +359,7 @@ impl<K: Sends> Socket<K> {
     where
         P: Into<Message>,
     {
-        let wait = Wait::from(self.core().options().send_timeout);
-        self.send_parts(parts.into_iter().map(Into::into).collect(), wait)
+        self.send_parts(parts.into_iter().map(Into::into).collect(), None)
     }
 
     /// Sends a message of several parts without waiting.
@@ -379,11 +371,10 @@ impl<K: Sends> Socket<K> {
     where
         P: Into<Message>,
     {
-        self.send_parts(parts.into_iter().map(Into::into).collect(), Wait::No)
+        self.send_parts(parts.into_iter().map(Into::into).collect(), Some(Wait::No))
     }
 
-    fn send_parts(&self, parts: Multipart, wait: Wait) -> Result<(), SendMultipartError> {
-        let mut core = self.core();
+    fn send_parts(&self, parts: Multipart, wait: Option<Wait>) -> Result<(), SendMultipartError> {
         let mut rest = parts.into_iter();
         let Some(mut part) = rest.next() else {
             let error = Error::InvalidArgument {
@@ -397,7 +388,7 @@ impl<K: Sends> Socket<K> {
         loop {
             let next = rest.next();
             part.set_more(next.is_some());
-            if let Err(SendError { error, message }) = send_restarting(&mut core, part, wait) {
+            if let Err(SendError { error, message }) = send_part(&self.core, part, wait) {
                 let parts = std::iter::once(message).chain(next).chain(rest).collect();
                 return Err(SendMultipartError { error, parts });
             }
@@ -432,9 +423,7 @@ impl<K: Receives> Socket<K> {
     /// As [`recv`](Self::recv); `message` may have lost its former content.
     #[inline]
     pub fn recv_into(&self, message: &mut Message) -> Result<(), Error> {
-        let mut core = self.core();
-        let wait = Wait::from(core.options().receive_timeout);
-        recv_restarting(&mut core, message, wait)
+        self.core.recv(message, None)
     }
 
     /// Receives the next part if it is there.
@@ -445,7 +434,7 @@ impl<K: Receives> Socket<K> {
     #[inline]
     pub fn try_recv(&self) -> Result<Message, Error> {
         let mut message = Message::new();
-        recv_restarting(&mut self.core(), &mut message, Wait::No)?;
+        self.core.recv(&mut message, Some(Wait::No))?;
         Ok(message)
     }
 
@@ -456,10 +445,12 @@ impl<K: Receives> Socket<K> {
     /// As [`recv`](Self::recv): [`Error::TimedOut`], or [`Error::WouldBlock`] when `timeout` is zero.
     pub fn recv_within(&self, timeout: Duration) -> Result<Message, Error> {
         let mut message = Message::new();
-        recv_restarting(&mut self.core(), &mut message, Wait::from(Some(timeout)))?;
+        self.core.recv(&mut message, Some(Wait::from(Some(timeout))))?;
         Ok(message)
     }
+}
 
+impl<K: Receives + HasParts> Socket<K> {
     /// Receives all parts of the next message, or those that are left of the present one. Waits like
     /// [`recv`](Self::recv).
     ///
@@ -467,9 +458,7 @@ impl<K: Receives> Socket<K> {
     ///
     /// As [`recv`](Self::recv).
     pub fn recv_multipart(&self) -> Result<Multipart, Error> {
-        let mut core = self.core();
-        let wait = Wait::from(core.options().receive_timeout);
-        recv_parts(&mut core, wait)
+        recv_parts(&self.core, None)
     }
 
     /// Receives all parts of the next message if it is there.
@@ -478,7 +467,7 @@ impl<K: Receives> Socket<K> {
     ///
     /// As [`try_recv`](Self::try_recv).
     pub fn try_recv_multipart(&self) -> Result<Multipart, Error> {
-        recv_parts(&mut self.core(), Wait::No)
+        recv_parts(&self.core, Some(Wait::No))
     }
 }
 
@@ -528,58 +517,109 @@ impl<K: Subscribes> Socket<K> {
     }
 }
 
+impl<K: NumbersPeers> Socket<K> {
+    /// Sends a message to the peer with that number, which is the [`routing_id`](Message::routing_id) of what came from it.
+    /// Waits like [`send`](Self::send), which takes the number from the message.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), with [`Error::HostUnreachable`] if nobody has the number.
+    pub fn send_to(&self, peer: u32, message: impl Payload) -> Result<(), SendError> {
+        let mut message: Message = message.into();
+        message.set_routing_id(peer);
+        self.send(message)
+    }
+
+    /// Ends the connection to the peer with that number; what is queued for it is dropped. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HostUnreachable`] if nobody has the number; [`Error::Terminated`].
+    pub fn disconnect_peer(&self, peer: u32) -> Result<(), Error> {
+        self.core().disconnect_peer(peer)
+    }
+}
+
+impl Socket<Peer> {
+    /// Connects to an endpoint, as [`connect`](Self::connect) does, and returns the number of the peer there, to which
+    /// messages can be sent at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect); [`Error::InvalidArgument`] if the socket is [immediate](Self::set_immediate).
+    pub fn connect_peer(&self, endpoint: &str) -> Result<u32, Error> {
+        self.core().connect_peer(endpoint)
+    }
+}
+
+impl Socket<Radio> {
+    /// Sends a message to a group of at most 255 bytes: to the peers that have joined it. Waits like [`send`](Self::send),
+    /// which takes the group from the message.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), with [`Error::InvalidArgument`] for a group that is too long.
+    pub fn send_to_group(&self, group: impl AsRef<[u8]>, message: impl Payload) -> Result<(), SendError> {
+        let mut message: Message = message.into();
+        if message.set_group(group.as_ref()).is_err() {
+            let rule = "a group has at most 255 bytes";
+            let error = Error::InvalidArgument { rule };
+            return Err(SendError { error, message });
+        }
+        self.send(message)
+    }
+}
+
+impl Socket<Dish> {
+    /// Joins a group of at most 255 bytes, whose messages are received from now on. Does not block: senders learn of it in the
+    /// background, also those that connect later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a group that is too long or joined already; [`Error::Terminated`].
+    pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core().join(group.as_ref())
+    }
+
+    /// Leaves a group; messages of it that are on their way are not received any more. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a group that is not joined; [`Error::Terminated`].
+    pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.core().leave(group.as_ref())
+    }
+}
+
 #[inline]
-fn send_whole(core: &mut ringmq_core::Socket, payload: impl Payload, wait: Wait) -> Result<(), SendError> {
+fn send_whole(core: &impl Access, payload: impl Payload, wait: Option<Wait>) -> Result<(), SendError> {
     let Some(bytes) = payload.to_copy() else {
         let mut message: Message = payload.into();
         message.set_more(false);
-        return send_restarting(core, message, wait);
+        return send_part(core, message, wait);
     };
-    loop {
-        match core.send_bytes(bytes, wait) {
-            Ok(()) => return Ok(()),
-            Err(Error::Interrupted) => {}
-            Err(error) => {
-                return Err(SendError {
-                    error,
-                    message: payload.into(),
-                });
-            }
-        }
-    }
-}
-
-/// A signal handler that ran meanwhile is no reason to fail: the call goes on waiting until its deadline.
-#[inline]
-fn send_restarting(
-    core: &mut ringmq_core::Socket,
-    mut message: Message,
-    wait: Wait,
-) -> Result<(), SendError> {
-    loop {
-        match core.send(&mut message, wait) {
-            Ok(()) => return Ok(()),
-            Err(Error::Interrupted) => {}
-            Err(error) => return Err(SendError { error, message }),
-        }
+    match core.send_bytes(bytes, wait) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(SendError {
+            error,
+            message: payload.into(),
+        }),
     }
 }
 
 #[inline]
-fn recv_restarting(core: &mut ringmq_core::Socket, message: &mut Message, wait: Wait) -> Result<(), Error> {
-    loop {
-        match core.recv(message, wait) {
-            Err(Error::Interrupted) => {}
-            outcome => return outcome,
-        }
+fn send_part(core: &impl Access, mut message: Message, wait: Option<Wait>) -> Result<(), SendError> {
+    match core.send(&mut message, wait) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(SendError { error, message }),
     }
 }
 
-fn recv_parts(core: &mut ringmq_core::Socket, wait: Wait) -> Result<Multipart, Error> {
+fn recv_parts(core: &impl Access, wait: Option<Wait>) -> Result<Multipart, Error> {
     let mut parts = Multipart::default();
     loop {
         let mut part = Message::new();
-        recv_restarting(core, &mut part, wait)?;
+        core.recv(&mut part, wait)?;
         let more = part.more();
         parts.push(part);
         if !more {

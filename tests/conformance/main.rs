@@ -1,18 +1,24 @@
 //! The rules of the pattern RFCs and of libzmq's manual, between RingMQ sockets, over every transport.
 
+mod conflate;
+mod drafts;
+mod drops;
 mod endpoints;
 mod exchange;
 mod inproc;
 mod ipc;
+mod news;
 mod pipeline;
 mod publish;
 mod router;
+mod stream;
+mod threads;
 mod waiting;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use ringmq::kind::{Kind, Receives, Sends};
+use ringmq::kind::{HasParts, Kind, Receives, Sends};
 use ringmq::{Context, Error, Socket};
 
 /// Longer than anything here takes; what takes longer has failed.
@@ -81,7 +87,7 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// The parts of the next message as text.
-pub(crate) fn texts<K: Receives>(socket: &Socket<K>) -> Vec<String> {
+pub(crate) fn texts<K: Receives + HasParts>(socket: &Socket<K>) -> Vec<String> {
     let parts = socket.recv_multipart().unwrap();
     parts
         .iter()

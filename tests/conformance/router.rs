@@ -154,3 +154,49 @@ fn peers_that_come_and_go_leave_nothing() {
         }
     }
 }
+
+#[test]
+fn the_name_that_a_router_gives_is_its_own_affair() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (router, dealer): (Router, Dealer) = (socket(&context), socket(&context));
+        dealer.set_routing_id("what it calls itself").unwrap();
+        dealer.bind(&transport.endpoint()).unwrap();
+        router.set_connect_routing_id("given").unwrap();
+        router.connect(&dealer.last_endpoint()).unwrap();
+        router.send_multipart(["given", "hello"]).unwrap();
+        assert_eq!(texts(&dealer), ["hello"]);
+        dealer.send("answer").unwrap();
+        assert_eq!(texts(&router), ["given", "answer"]);
+        router.set_connect_routing_id("given").unwrap();
+        let refused = router.connect(&transport.endpoint()).unwrap_err();
+        assert!(matches!(refused, Error::RoutingIdInUse));
+    }
+}
+
+#[test]
+fn a_message_that_is_being_received_survives_its_connection() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let router: Router = socket(&context);
+        let [one, other]: [Dealer; 2] = std::array::from_fn(|_| socket(&context));
+        router.bind(&transport.endpoint()).unwrap();
+        let endpoint = router.last_endpoint();
+        for (dealer, name) in [(&one, "one"), (&other, "other")] {
+            dealer.set_routing_id(name).unwrap();
+            dealer.connect(&endpoint).unwrap();
+        }
+        one.send_multipart(["a", "b", "c"]).unwrap();
+        assert_eq!(&*router.recv().unwrap(), b"one");
+        assert_eq!(&*router.recv().unwrap(), b"a");
+        router.unbind(&endpoint).unwrap();
+        assert_eq!(texts(&router), ["b", "c"]);
+        router.bind(&transport.endpoint()).unwrap();
+        other.connect(&router.last_endpoint()).unwrap();
+        let next: Dealer = socket(&context);
+        next.set_routing_id("next").unwrap();
+        next.connect(&router.last_endpoint()).unwrap();
+        next.send("d").unwrap();
+        assert_eq!(texts(&router), ["next", "d"]);
+    }
+}

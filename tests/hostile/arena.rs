@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ringmq::kind::{self, Kind, Receives, Sends};
+use ringmq::kind::{self, HasParts, Kind, Receives, Sends};
 use ringmq::monitor::{DisconnectReason, Event, EventRecord, HandshakeFault, MonitorReceiver, ProtocolFault};
 use ringmq::{Context, Socket};
 use ringmq_tests::endpoint;
@@ -64,7 +64,7 @@ pub(crate) fn router(tweak: impl FnOnce(&Socket<kind::Router>)) -> Arena {
 
 impl Arena {
     /// A socket of kind `K` with a good peer of kind `G`.
-    fn start<K: Receives + 'static, G: Sends + 'static>(tweak: impl FnOnce(&Socket<K>)) -> Arena {
+    fn start<K: Receives + HasParts + 'static, G: Sends + 'static>(tweak: impl FnOnce(&Socket<K>)) -> Arena {
         let context = Context::new();
         let socket = Socket::<K>::new(&context).unwrap();
         socket.set_receive_timeout(Some(GOOD_PATIENCE));
@@ -251,7 +251,10 @@ fn send_good<G: Kind + Sends>(bound: &str, stopped: &mpsc::Receiver<()>) -> u64 
 }
 
 /// Receives until the last good message. Returns how many good ones that were, and the others.
-fn receive_good<K: Kind + Receives>(socket: &Socket<K>, begun: &mpsc::Sender<()>) -> (u64, Vec<Parts>) {
+fn receive_good<K: Kind + Receives + HasParts>(
+    socket: &Socket<K>,
+    begun: &mpsc::Sender<()>,
+) -> (u64, Vec<Parts>) {
     let mut received = 0;
     let mut others = Vec::new();
     loop {
