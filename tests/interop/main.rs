@@ -2,11 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod drafts;
 mod meet;
+mod news;
 mod pairs;
 mod peer;
 mod proxy;
 mod raw_peer;
 mod reconnect;
 mod sizes;
+mod stream;
 mod subscriptions;

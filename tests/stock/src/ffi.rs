@@ -64,6 +64,7 @@ unsafe extern "C" {
     pub(crate) fn zmq_poll(items: *mut ZmqPollItem, count: c_int, timeout_ms: c_long) -> c_int;
     pub(crate) fn zmq_join(socket: *mut c_void, group: *const c_char) -> c_int;
     pub(crate) fn zmq_leave(socket: *mut c_void, group: *const c_char) -> c_int;
+    pub(crate) fn zmq_connect_peer(socket: *mut c_void, endpoint: *const c_char) -> u32;
     pub(crate) fn zmq_socket_monitor_versioned(
         socket: *mut c_void,
         endpoint: *const c_char,

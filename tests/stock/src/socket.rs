@@ -180,6 +180,16 @@ impl Socket {
         self.with_endpoint(ffi::zmq_leave, group)
     }
 
+    /// Connects a PEER and returns the routing id of the peer there.
+    pub fn connect_peer(&self, endpoint: &str) -> Result<u32> {
+        let endpoint = CString::new(endpoint).map_err(|_| Error::from_errno(errno::EINVAL))?;
+        // SAFETY: the socket is live and `endpoint` is NUL terminated.
+        match unsafe { ffi::zmq_connect_peer(self.raw, endpoint.as_ptr()) } {
+            0 => Err(Error::last()),
+            id => Ok(id),
+        }
+    }
+
     /// Sets RCVTIMEO and SNDTIMEO; -1 waits for ever.
     pub fn set_timeout_ms(&self, timeout_ms: i32) -> Result<()> {
         self.set_int(option::RCVTIMEO, timeout_ms)?;
