@@ -97,6 +97,10 @@ impl Worker {
         if session.is_half_open() {
             self.half_open.done();
         }
+        // Before it is told, so that whoever hears of it sends nothing more that could get lost.
+        if let Some(fd) = &session.fd {
+            let _ = ringmq_io::shutdown_both(fd);
+        }
         report_end(session, &cause);
         // libzmq ends the session for good when the peer broke the protocol.
         let broken = matches!(&cause, Cause::Protocol(failure) if !is_timeout(failure));
@@ -112,9 +116,6 @@ impl Worker {
             session.reading = Reading::Nothing;
         }
         session.attendance_deadline = None;
-        if let Some(fd) = &session.fd {
-            let _ = ringmq_io::shutdown_both(fd);
-        }
         if session.ops > 0 {
             for op in [Op::Read, Op::Send, Op::Connect, Op::Bell] {
                 self.driver.cancel(token(slot, op));
