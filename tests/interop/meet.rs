@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::peer::{self, Engine, Fault, Kind, PATIENCE, Parts, Peer};
+use crate::peer::{self, Engine, Fault, Kind, PATIENCE, Parts, Peer, Wire};
 
 /// Who binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,23 +16,24 @@ pub(crate) const BINDS: [Binds; 2] = [Binds::Left, Binds::Right];
 
 /// Two sockets that are connected, or soon will be. Returns the endpoint as well.
 pub(crate) fn two(
+    wire: Wire,
     engines: (Engine, Engine),
     kinds: (Kind, Kind),
     binds: Binds,
 ) -> (Box<dyn Peer>, Box<dyn Peer>, String) {
     let left = peer::new(engines.0, kinds.0);
     let right = peer::new(engines.1, kinds.1);
-    let endpoint = join(&*left, &*right, binds);
+    let endpoint = join(wire, &*left, &*right, binds);
     (left, right, endpoint)
 }
 
 /// Binds one of two sockets and connects the other to it.
-pub(crate) fn join(left: &dyn Peer, right: &dyn Peer, binds: Binds) -> String {
+pub(crate) fn join(wire: Wire, left: &dyn Peer, right: &dyn Peer, binds: Binds) -> String {
     let (binder, connector) = match binds {
         Binds::Left => (left, right),
         Binds::Right => (right, left),
     };
-    let endpoint = binder.bind_patiently(&peer::own_endpoint());
+    let endpoint = binder.bind_patiently(&peer::own_endpoint(wire));
     connector.connect(&endpoint);
     endpoint
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringmq_tests::watchdog::within;
 
 use crate::meet::{BINDS, Binds, join, lengths, next_subscription, pattern, send_when_reachable, tune_in};
-use crate::peer::{self, ENGINES, Engine, Kind, Parts, Peer};
+use crate::peer::{self, ENGINES, Engine, Kind, Parts, Peer, Wire};
 
 /// How long one pair may take, with all engines and both ways to meet.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -55,11 +55,13 @@ fn bodies() -> Vec<Parts> {
 fn everywhere(left: Kind, right: Kind) {
     for engines in ENGINES {
         for binds in BINDS {
-            println!(
-                "{left:?} of {:?} and {right:?} of {:?}, {binds:?} binds",
-                engines.0, engines.1
-            );
-            Conversation::new(engines, (left, right), binds).hold();
+            for wire in [Wire::Tcp, Wire::Path, Wire::Name] {
+                println!(
+                    "{left:?} of {:?} and {right:?} of {:?}, {binds:?} binds, {wire:?}",
+                    engines.0, engines.1
+                );
+                Conversation::new(wire, engines, (left, right), binds).hold();
+            }
         }
     }
 }
@@ -128,10 +130,10 @@ impl Side {
 }
 
 impl Conversation {
-    fn new(engines: (Engine, Engine), kinds: (Kind, Kind), binds: Binds) -> Conversation {
+    fn new(wire: Wire, engines: (Engine, Engine), kinds: (Kind, Kind), binds: Binds) -> Conversation {
         let left = Side::new(engines.0, kinds.0, b"left");
         let right = Side::new(engines.1, kinds.1, b"right");
-        join(&*left.peer, &*right.peer, binds);
+        join(wire, &*left.peer, &*right.peer, binds);
         Conversation { left, right }
     }
 

@@ -151,12 +151,29 @@ impl fmt::Debug for dyn Peer {
     }
 }
 
-/// A wildcard endpoint on a loopback address that no other caller has, so that nobody takes a port between its
-/// closing and its binding again.
-pub(crate) fn own_endpoint() -> String {
+/// What lies between two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    Tcp,
+    /// A path that its binder makes up.
+    Path,
+    /// An abstract name.
+    Name,
+}
+
+/// The wires on which sockets come and go: a name can be bound again by whoever comes next.
+pub(crate) const LASTING: [Wire; 2] = [Wire::Tcp, Wire::Name];
+
+/// An endpoint that no other caller has. For tcp it is a wildcard on a loopback address of its own, so that nobody takes a
+/// port between its closing and its binding again.
+pub(crate) fn own_endpoint(wire: Wire) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("tcp://127.77.{}.{}:*", number / 250 % 250, number % 250 + 1)
+    match wire {
+        Wire::Tcp => format!("tcp://127.77.{}.{}:*", number / 250 % 250, number % 250 + 1),
+        Wire::Path => "ipc://*".to_owned(),
+        Wire::Name => format!("ipc://@ringmq-interop-{}-{number}", std::process::id()),
+    }
 }
 
 /// A socket that lingers not at all and reconnects fast, in a context of its own.

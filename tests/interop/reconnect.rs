@@ -1,13 +1,20 @@
-//! Either side goes and comes again on the same port.
+//! Either side goes and comes again on the same port or name.
 
 use std::time::Duration;
 
 use ringmq_tests::watchdog::within;
 
 use crate::meet::{Binds, join, number_of, numbered, two};
-use crate::peer::{self, ENGINES, Engine, Fault, Happening, Kind, PATIENCE, Peer};
+use crate::peer::{self, ENGINES, Engine, Fault, Happening, Kind, LASTING, PATIENCE, Peer, Wire};
 
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Who meets, and where.
+fn meetings() -> impl Iterator<Item = ((Engine, Engine), Wire)> {
+    ENGINES
+        .into_iter()
+        .flat_map(|engines| LASTING.map(|wire| (engines, wire)))
+}
 
 /// Sends until the other side has one of the messages: those of which a cut connection had a part are lost.
 fn push_until_one_arrives(from: &dyn Peer, to: &dyn Peer) -> u64 {
@@ -25,10 +32,10 @@ fn push_until_one_arrives(from: &dyn Peer, to: &dyn Peer) -> u64 {
 
 #[test]
 fn the_connecting_side_keeps_its_queue_while_the_peer_is_away() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         within(LIMIT, move || {
-            println!("{engines:?}");
-            let (push, pull, endpoint) = two(engines, (Kind::Push, Kind::Pull), Binds::Right);
+            println!("{engines:?} {wire:?}");
+            let (push, pull, endpoint) = two(wire, engines, (Kind::Push, Kind::Pull), Binds::Right);
             let watch = push.watch();
             push.send(&numbered(0, 10));
             assert_eq!(number_of(&pull.recv()), 0);
@@ -53,10 +60,10 @@ fn the_connecting_side_keeps_its_queue_while_the_peer_is_away() {
 
 #[test]
 fn a_sender_that_binds_serves_whoever_comes_again() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         within(LIMIT, move || {
-            println!("{engines:?}");
-            let (push, mut pull, endpoint) = two(engines, (Kind::Push, Kind::Pull), Binds::Left);
+            println!("{engines:?} {wire:?}");
+            let (push, mut pull, endpoint) = two(wire, engines, (Kind::Push, Kind::Pull), Binds::Left);
             for _ in 0..3 {
                 push_until_one_arrives(&*push, &*pull);
                 pull = peer::new(engines.1, Kind::Pull);
@@ -69,11 +76,11 @@ fn a_sender_that_binds_serves_whoever_comes_again() {
 
 #[test]
 fn a_receiver_that_binds_hears_every_new_sender() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         within(LIMIT, move || {
-            println!("{engines:?}");
+            println!("{engines:?} {wire:?}");
             let pull = peer::new(engines.1, Kind::Pull);
-            let endpoint = pull.bind_patiently(&peer::own_endpoint());
+            let endpoint = pull.bind_patiently(&peer::own_endpoint(wire));
             for round in 0..10 {
                 let push = peer::new(engines.0, Kind::Push);
                 push.connect(&endpoint);
@@ -88,7 +95,7 @@ fn a_receiver_that_binds_hears_every_new_sender() {
 
 #[test]
 fn the_peer_may_come_later() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         for kinds in [
             (Kind::Push, Kind::Pull),
             (Kind::Req, Kind::Rep),
@@ -96,10 +103,10 @@ fn the_peer_may_come_later() {
             (Kind::Pair, Kind::Pair),
         ] {
             within(LIMIT, move || {
-                println!("{engines:?}");
-                // A port that was bound and let go.
+                println!("{engines:?} {wire:?}");
+                // A port or a name that was bound and let go.
                 let vanished = peer::new(Engine::Stock, kinds.1);
-                let endpoint = vanished.bind_patiently(&peer::own_endpoint());
+                let endpoint = vanished.bind_patiently(&peer::own_endpoint(wire));
                 drop(vanished);
                 let left = peer::new(engines.0, kinds.0);
                 let watch = left.watch();
@@ -120,12 +127,12 @@ fn the_peer_may_come_later() {
 
 #[test]
 fn a_dialogue_goes_on_with_a_new_peer_of_the_same_name() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         within(LIMIT, move || {
-            println!("{engines:?}");
+            println!("{engines:?} {wire:?}");
             let router = peer::new(engines.1, Kind::Router);
             let events = router.watch();
-            let endpoint = router.bind_patiently(&peer::own_endpoint());
+            let endpoint = router.bind_patiently(&peer::own_endpoint(wire));
             for round in 0..5 {
                 let dealer = peer::new(engines.0, Kind::Dealer);
                 dealer.set_routing_id(b"again");
@@ -146,10 +153,11 @@ fn a_dialogue_goes_on_with_a_new_peer_of_the_same_name() {
 
 #[test]
 fn a_router_that_restarts_is_found_by_its_dealers() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         within(LIMIT, move || {
-            println!("{engines:?}");
-            let (dealer, mut router, endpoint) = two(engines, (Kind::Dealer, Kind::Router), Binds::Right);
+            println!("{engines:?} {wire:?}");
+            let (dealer, mut router, endpoint) =
+                two(wire, engines, (Kind::Dealer, Kind::Router), Binds::Right);
             let events = dealer.watch();
             for round in 0..3 {
                 dealer.send(&numbered(round, 10));
@@ -167,12 +175,12 @@ fn a_router_that_restarts_is_found_by_its_dealers() {
 
 #[test]
 fn a_pair_takes_the_next_peer_when_the_first_has_gone() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         within(LIMIT, move || {
-            println!("{engines:?}");
+            println!("{engines:?} {wire:?}");
             let bound = peer::new(engines.1, Kind::Pair);
             let events = bound.watch();
-            let endpoint = bound.bind_patiently(&peer::own_endpoint());
+            let endpoint = bound.bind_patiently(&peer::own_endpoint(wire));
             for round in 0..5 {
                 let pair = peer::new(engines.0, Kind::Pair);
                 pair.connect(&endpoint);
@@ -189,9 +197,9 @@ fn a_pair_takes_the_next_peer_when_the_first_has_gone() {
 
 #[test]
 fn one_socket_connects_to_several_and_binds_as_well() {
-    for engines in ENGINES {
+    for (engines, wire) in meetings() {
         within(LIMIT, move || {
-            println!("{engines:?}");
+            println!("{engines:?} {wire:?}");
             let push = peer::new(engines.0, Kind::Push);
             let pulls: Vec<_> = (0..4).map(|_| peer::new(engines.1, Kind::Pull)).collect();
             for (number, pull) in pulls.iter().enumerate() {
@@ -200,7 +208,7 @@ fn one_socket_connects_to_several_and_binds_as_well() {
                 } else {
                     Binds::Right
                 };
-                join(&*push, &**pull, binds);
+                join(wire, &*push, &**pull, binds);
             }
             // All four are there once each has something.
             let mut heard = [false; 4];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringmq_tests::watchdog::within;
 
 use crate::meet::{BINDS, Binds, lengths, pattern, two};
-use crate::peer::{ENGINES, Engine, Kind, Parts, Peer};
+use crate::peer::{ENGINES, Engine, Kind, Parts, Peer, Wire};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -60,7 +60,7 @@ fn pass_everywhere(kind: (Kind, Kind), both_ways: bool, messages: &'static (dyn 
         for binds in BINDS {
             within(LIMIT, move || {
                 let messages = messages();
-                let (left, right, _) = two(engines, kind, binds);
+                let (left, right, _) = two(Wire::Tcp, engines, kind, binds);
                 pass_all(&*left, &*right, &messages);
                 if both_ways {
                     pass_all(&*right, &*left, &messages);
@@ -131,7 +131,7 @@ fn a_long_stream_of_mixed_sizes_keeps_order_and_content() {
     }
     for engines in ENGINES {
         within(LIMIT, move || {
-            let (push, pull, _) = two(engines, (Kind::Push, Kind::Pull), Binds::Right);
+            let (push, pull, _) = two(Wire::Tcp, engines, (Kind::Push, Kind::Pull), Binds::Right);
             let sender = std::thread::spawn(move || {
                 for number in 0..COUNT {
                     push.send(&message(number));
@@ -150,7 +150,7 @@ fn a_long_stream_of_mixed_sizes_keeps_order_and_content() {
 fn small_messages_do_not_overtake_large_ones() {
     for engines in [(Engine::RingMq, Engine::Stock), (Engine::Stock, Engine::RingMq)] {
         within(LIMIT, move || {
-            let (left, right, _) = two(engines, (Kind::Pair, Kind::Pair), Binds::Left);
+            let (left, right, _) = two(Wire::Tcp, engines, (Kind::Pair, Kind::Pair), Binds::Left);
             for round in 0..20 {
                 let parts = vec![pattern(round, 2 * MIB), vec![round as u8]];
                 left.send(&parts);

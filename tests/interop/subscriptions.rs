@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ringmq_tests::watchdog::within;
 
 use crate::meet::{BINDS, next_subscription, tune_in, two};
-use crate::peer::{self, ENGINES, Fault, Kind, PATIENCE, Parts, Peer};
+use crate::peer::{self, ENGINES, Fault, Kind, PATIENCE, Parts, Peer, Wire};
 
 const LIMIT: Duration = Duration::from_secs(40);
 
@@ -38,7 +38,7 @@ fn only_what_was_subscribed_to_arrives() {
         for binds in BINDS {
             within(LIMIT, move || {
                 println!("{engines:?}");
-                let (publisher, subscriber, _) = two(engines, (Kind::Pub, Kind::Sub), binds);
+                let (publisher, subscriber, _) = two(Wire::Tcp, engines, (Kind::Pub, Kind::Sub), binds);
                 for topic in ["a", "bc", "control"] {
                     subscriber.subscribe(topic.as_bytes());
                 }
@@ -65,7 +65,7 @@ fn a_subscription_that_was_taken_back_ends() {
     for engines in ENGINES {
         within(LIMIT, move || {
             println!("{engines:?}");
-            let (publisher, subscriber, _) = two(engines, (Kind::XPub, Kind::Sub), BINDS[0]);
+            let (publisher, subscriber, _) = two(Wire::Tcp, engines, (Kind::XPub, Kind::Sub), BINDS[0]);
             let (publisher, subscriber) = (&*publisher, &*subscriber);
             for topic in ["a", "a", "b"] {
                 subscriber.subscribe(topic.as_bytes());
@@ -95,7 +95,8 @@ fn an_xpub_learns_that_a_subscriber_has_gone() {
     for engines in ENGINES {
         within(LIMIT, move || {
             println!("{engines:?}");
-            let (publisher, subscriber, endpoint) = two(engines, (Kind::XPub, Kind::Sub), BINDS[0]);
+            let (publisher, subscriber, endpoint) =
+                two(Wire::Tcp, engines, (Kind::XPub, Kind::Sub), BINDS[0]);
             subscriber.subscribe(b"x");
             assert_eq!(publisher.recv(), text("\x01x"));
             let other = peer::new(engines.1, Kind::Sub);
@@ -116,7 +117,8 @@ fn a_subscriber_subscribes_again_when_the_publisher_restarts() {
     for engines in ENGINES {
         within(LIMIT, move || {
             println!("{engines:?}");
-            let (mut publisher, subscriber, endpoint) = two(engines, (Kind::Pub, Kind::Sub), BINDS[0]);
+            let (mut publisher, subscriber, endpoint) =
+                two(Wire::Tcp, engines, (Kind::Pub, Kind::Sub), BINDS[0]);
             for topic in ["one", "two", "gone"] {
                 subscriber.subscribe(topic.as_bytes());
             }
@@ -172,7 +174,7 @@ fn five_thousand_subscriptions_survive_restarts_of_the_publisher() {
                 publisher
             };
             let mut xpub = publisher();
-            let endpoint = xpub.bind_patiently(&peer::own_endpoint());
+            let endpoint = xpub.bind_patiently(&peer::own_endpoint(Wire::Tcp));
             let subscriber = peer::new(engines.1, Kind::Sub);
             subscriber.set_send_hwm(0);
             subscriber.connect(&endpoint);
@@ -206,7 +208,7 @@ fn every_subscriber_gets_every_message_in_order() {
             println!("{engines:?}");
             let publisher = peer::new(engines.0, Kind::Pub);
             publisher.set_send_hwm(0);
-            let endpoint = publisher.bind_patiently(&peer::own_endpoint());
+            let endpoint = publisher.bind_patiently(&peer::own_endpoint(Wire::Tcp));
             let subscribers: Vec<_> = (0..SUBSCRIBERS)
                 .map(|_| {
                     let subscriber = peer::new(engines.1, Kind::Sub);
