@@ -164,3 +164,19 @@ fn what_is_sent_arrives_after_the_sender_is_gone() {
         thread.join().unwrap();
     }
 }
+
+#[test]
+fn a_sender_may_go_before_its_connection_is_made() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let pull: Pull = receiver(&context);
+        pull.bind(&transport.endpoint()).unwrap();
+        for number in 0..100 {
+            let push: Push = sender(&context);
+            push.connect(&pull.last_endpoint()).unwrap();
+            push.send(format!("{number}")).unwrap();
+            drop(push);
+            assert_eq!(texts(&pull), [format!("{number}")]);
+        }
+    }
+}

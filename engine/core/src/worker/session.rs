@@ -439,6 +439,7 @@ impl Worker {
         if rings.is_some() {
             session.emit(Event::SharedMemory);
         }
+        let mut orphaned = false;
         match session.pipe.take() {
             Some(mut pipe) => {
                 pipe.peer.introduce(peer);
@@ -446,6 +447,8 @@ impl Worker {
                     pipe.upgrade(rings);
                 }
                 session.socket.push(SocketCommand::Attach(pipe));
+                // The socket may have closed before it could see the pipe, so that nobody will ever write to it.
+                orphaned = session.socket.is_closed() && session.retiring.is_none();
             }
             None => {
                 session.link.notify(|key| SocketCommand::Up(key, Box::new(peer)));
@@ -456,11 +459,9 @@ impl Worker {
                 }
             }
         }
-        let orphaned = session.socket.is_closed() && session.retiring.is_none();
         self.pump_control(slot);
         self.list_for_sending(slot);
         if orphaned {
-            // The socket closed before it could see the pipe, so nobody will ever write to it.
             self.retire(slot, Some(Duration::ZERO));
         }
     }
