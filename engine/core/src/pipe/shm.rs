@@ -339,15 +339,18 @@ impl ShmEnd {
                     Taken::Violation => self.report_violation(),
                 }
             }
-            if let Some(mark) = self.wire.mark() {
+            // Looked at in this order, because the session may add something in between.
+            if !self.wire.has_queued() {
+                if !self.watch_wire() {
+                    return if closed { Read::Ended } else { Read::Empty };
+                }
+            } else if let Some(mark) = self.wire.mark() {
                 if !self.pass(mark) {
                     return Read::Empty;
                 }
-            } else if self.wire.has_queued() {
+            } else {
                 self.watching_wire = false;
                 return self.wire.read(message, closed);
-            } else if !self.watch_wire() {
-                return if closed { Read::Ended } else { Read::Empty };
             }
         }
     }
@@ -358,8 +361,13 @@ impl ShmEnd {
         match (mark, self.inboxes.front_mut()) {
             (_, None) => return false,
             (Mark::Ring, Some(inbox)) => inbox.give_turn(),
-            // Whatever the peer had written has been read before this.
-            (Mark::Cut, Some(_)) => drop(self.inboxes.pop_front()),
+            (Mark::Cut, Some(inbox)) => {
+                // The last look at the ring may have been before the peer's last words.
+                if inbox.has_news() {
+                    return true;
+                }
+                self.inboxes.pop_front();
+            }
         }
         self.wire.pop_mark();
         // Its arrival has been reported, so that the next one is to be asked for again.
@@ -397,10 +405,13 @@ impl ShmEnd {
             if self.arrived() {
                 return true;
             }
+            if !self.wire.has_queued() {
+                return false;
+            }
             match self.wire.mark() {
                 Some(mark) if self.pass(mark) => {}
                 Some(_) => return false,
-                None => return self.wire.has_queued(),
+                None => return true,
             }
         }
     }

@@ -25,6 +25,25 @@ impl Session {
     fn has_sent_everything(&self) -> bool {
         !self.owes_switch && self.link.transmit.is_drained() && self.link.spill.is_empty()
     }
+
+    /// The connection and its shared rings are gone, and another one follows. What was received is read before what comes
+    /// then; what waits for room goes by the next connection.
+    fn sever(&mut self) {
+        self.bell = None;
+        self.owes_switch = false;
+        if !std::mem::take(&mut self.is_upgraded) {
+            return;
+        }
+        let delivered = {
+            let mut side = lock(&self.link.receive.side);
+            side.mark(Mark::Cut);
+            self.link.receive.deliver(&mut side)
+        };
+        if delivered.notify {
+            self.link.notify_readable();
+        }
+        self.link.notify(SocketCommand::Severed);
+    }
 }
 
 impl Worker {
@@ -97,17 +116,20 @@ impl Worker {
         if session.is_half_open() {
             self.half_open.done();
         }
-        // Before it is told, so that whoever hears of it sends nothing more that could get lost.
-        if let Some(fd) = &session.fd {
-            let _ = ringmq_io::shutdown_both(fd);
-        }
-        report_end(session, &cause);
         // libzmq ends the session for good when the peer broke the protocol.
         let broken = matches!(&cause, Cause::Protocol(failure) if !is_timeout(failure));
         let stop = session.options.reconnect_stop.on_handshake_failed() && session.phase.is_handshaking();
         session.last_connection |=
             broken || stop || session.retiring.is_some() && matches!(cause, Cause::Local);
         session.last_connection |= session.phase == Phase::Finishing;
+        // Before it is told, so that whoever hears of it sends nothing more that could get lost.
+        if let Some(fd) = &session.fd {
+            let _ = ringmq_io::shutdown_both(fd);
+        }
+        if session.dial.is_some() && !session.last_connection {
+            session.sever();
+        }
+        report_end(session, &cause);
         session.phase = Phase::Ending;
         session.phase_deadline = None;
         session.wire_deadline = None;
@@ -166,10 +188,6 @@ impl Worker {
             self.conclude(slot);
             return;
         }
-        self.sever(slot);
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
         if session.pipe_per_connection && session.pipe.is_none() {
             let dropped = session.link.transmit.discard();
             if dropped > 0 {
@@ -192,28 +210,6 @@ impl Worker {
             session.pipe = Some(Box::new(pipe));
         }
         self.pause(slot);
-    }
-
-    /// The connection and its shared rings are gone, and another one follows. What was received is read before what comes
-    /// then; what waits for room goes by the next connection.
-    fn sever(&mut self, slot: u32) {
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        session.bell = None;
-        session.owes_switch = false;
-        if !std::mem::take(&mut session.is_upgraded) {
-            return;
-        }
-        let delivered = {
-            let mut side = lock(&session.link.receive.side);
-            side.mark(Mark::Cut);
-            session.link.receive.deliver(&mut side)
-        };
-        if delivered.notify {
-            session.link.notify_readable();
-        }
-        session.link.notify(SocketCommand::Severed);
     }
 
     /// Everything is sent, and the owner has closed: so ends the connection.
