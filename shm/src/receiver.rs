@@ -27,6 +27,8 @@ use crate::{
     record::{HEADER_LEN, MORE_BIT, PLAIN, Word, size},
 };
 
+/// The peer is told when this part of the ring has been taken.
+const RELEASE_PART: u64 = 4;
 /// How many messages may be taken before the peer is told, at most.
 const RELEASE_MESSAGES: u64 = 256;
 
@@ -180,7 +182,7 @@ impl Receiver {
             body_max: geometry.body_max(),
             open: false,
             taken: 0,
-            release_head_at: geometry.ring_len as u64 / 4,
+            release_head_at: geometry.ring_len as u64 / RELEASE_PART,
             release_taken_at: RELEASE_MESSAGES,
             release_messages: RELEASE_MESSAGES,
             seen_tail: 0,
@@ -273,7 +275,7 @@ impl Receiver {
         }
         self.released = self.head;
         self.released_taken = self.taken;
-        self.release_head_at = self.head + (self.ring_mask + 1) / 4;
+        self.release_head_at = self.head + (self.ring_mask + 1) / RELEASE_PART;
         self.release_taken_at = self.taken + self.release_messages;
         // SAFETY: `link` keeps both mappings.
         let (ours, theirs) = unsafe { (self.own_words.get(), self.their_words.get()) };
