@@ -66,7 +66,7 @@
 //! |---|---|---|---|
 //! | up to [`Sender::body_max`], an eighth of the ring | the ring | one in, one out | [`Sender::write`] |
 //! | up to [`Sender::chunk_max`] | the pool, if a long enough run of blocks is free | one in, one out | [`Sender::write`] |
-//! | the same, as a [loan](Sender::loan) | the pool | none in; none out between those who [trust](Lent::as_slice) each other | [`Sender::write_chunk`] |
+//! | the same, as a [loan](Sender::loan) | the pool | none in; none out between those who [trust](Lent::trust) each other | [`Sender::write_chunk`] |
 //! | any | the ring, in slices that are published one by one | one in, one out | [`Sender::write_pieces`] |
 //!
 //! Parts of a message become visible together, by one [`publish`](Sender::publish). A message that does not fit is
@@ -112,7 +112,8 @@
 //! * write ours, so that nothing of ours that is read back there is of its making;
 //! * make us read or write outside of the mappings, loop, or panic: every word is loaded once, checked against what *we*
 //!   know, and used from a private copy. A lie is a [`Violation`], which stays;
-//! * make us believe that a slice lies behind bytes it may change: the only way to one is `unsafe`;
+//! * make us take bytes that it may change for a slice. The only way to one is to say that the peer is trusted
+//!   ([`Lent::trust`]), and then a peer that breaks its word can do anything;
 //! * block us or kill us through the pipe (see [`Bell`]);
 //! * bring back an old connection: segments are used once and have a random [epoch](Segment::epoch).
 //!
