@@ -2,7 +2,7 @@
 //!
 //! The memory is a vector of cells, one per word, so that loom sees every access to a payload and reports a race.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use loom::{
     cell::UnsafeCell,
