@@ -6,7 +6,7 @@ use ringmq_stock::constants::{flag, socket_type};
 use ringmq_tests::watchdog::within;
 
 use crate::meet::{BINDS, Binds, pattern};
-use crate::peer::{ENGINES, Engine, PATIENCE, own_endpoint, ring_context};
+use crate::peer::{ENGINES, Engine, LASTING, PATIENCE, Wire, own_endpoint, ring_context};
 
 /// How long one pair may take, with all engines and both ways to meet.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ struct Parcel {
 
 /// A socket of either engine.
 trait End {
-    fn bind(&self) -> String;
+    fn bind(&self, wire: Wire) -> String;
     fn connect(&self, endpoint: &str);
     /// PEER.
     fn connect_peer(&self, _endpoint: &str) -> u32 {
@@ -79,8 +79,8 @@ macro_rules! can {
 macro_rules! ends {
     ($($kind:ident $stock:ident: $($can:ident)*;)*) => {
         $(impl End for ringmq::$kind {
-            fn bind(&self) -> String {
-                self.bind(&own_endpoint()).unwrap();
+            fn bind(&self, wire: Wire) -> String {
+                self.bind(&own_endpoint(wire)).unwrap();
                 self.last_endpoint()
             }
             fn connect(&self, endpoint: &str) {
@@ -115,8 +115,8 @@ ends! {
 }
 
 impl End for ringmq_stock::Socket {
-    fn bind(&self) -> String {
-        self.bind(&own_endpoint()).unwrap()
+    fn bind(&self, wire: Wire) -> String {
+        self.bind(&own_endpoint(wire)).unwrap()
     }
     fn connect(&self, endpoint: &str) {
         self.connect(endpoint).unwrap();
@@ -152,19 +152,17 @@ impl End for ringmq_stock::Socket {
     }
 }
 
-/// Runs a scenario with all engines and both ways to meet.
+/// Runs a scenario with all engines, both ways to meet, and over tcp and ipc.
 fn everywhere(left: Kind, right: Kind, scenario: fn(&dyn End, &dyn End)) {
     within(LIMIT, move || {
-        for engines in ENGINES {
-            for binds in BINDS {
-                println!(
-                    "{left:?} of {:?}, {right:?} of {:?}, {binds:?} binds",
-                    engines.0, engines.1
-                );
-                let (left, right) = (end(engines.0, left), end(engines.1, right));
+        for wire in LASTING {
+            for (engines, binds) in ENGINES.into_iter().flat_map(|it| BINDS.map(|binds| (it, binds))) {
+                let (one, other) = engines;
+                println!("{left:?} of {one:?}, {right:?} of {other:?}, {binds:?} binds, {wire:?}");
+                let (left, right) = (end(one, left), end(other, right));
                 match binds {
-                    Binds::Left => right.connect(&left.bind()),
-                    Binds::Right => left.connect(&right.bind()),
+                    Binds::Left => right.connect(&left.bind(wire)),
+                    Binds::Right => left.connect(&right.bind(wire)),
                 }
                 scenario(&*left, &*right);
             }
@@ -251,9 +249,9 @@ fn radio_and_dish() {
 #[test]
 fn peer_and_peer() {
     within(LIMIT, || {
-        for engines in ENGINES {
+        for (engines, wire) in ENGINES.into_iter().flat_map(|it| LASTING.map(|wire| (it, wire))) {
             let (bound, connected) = (end(engines.0, Kind::Peer), end(engines.1, Kind::Peer));
-            let number = connected.connect_peer(&bound.bind());
+            let number = connected.connect_peer(&bound.bind(wire));
             for (seed, length) in LENGTHS.into_iter().enumerate() {
                 let mut sent = parcel(pattern(seed, length));
                 sent.number = number;

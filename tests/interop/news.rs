@@ -7,7 +7,7 @@ use ringmq_stock::constants::{option, socket_type};
 use ringmq_stock::{Context as StockContext, Socket as StockSocket};
 use ringmq_tests::watchdog::within;
 
-use crate::peer::{PATIENCE, own_endpoint, ring_context};
+use crate::peer::{PATIENCE, Wire, own_endpoint, ring_context};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -43,7 +43,7 @@ fn each_engine_greets_the_other() {
         router.set_hello_message("hello from RingMQ");
         other.set_bytes(option::HELLO_MSG, b"hello from libzmq").unwrap();
         other.set_bytes(option::ROUTING_ID, b"other").unwrap();
-        router.bind(&own_endpoint()).unwrap();
+        router.bind(&own_endpoint(Wire::Tcp)).unwrap();
         other.connect(&router.last_endpoint()).unwrap();
         assert_eq!(parts(&router), [&b"other"[..], b"hello from libzmq"]);
         assert_eq!(other.recv(0).unwrap(), b"hello from RingMQ");
@@ -58,7 +58,7 @@ fn each_engine_tells_of_a_peer_that_is_gone() {
         let (here, there) = (router(&context), stock(socket_type::DEALER));
         here.set_disconnect_message("gone");
         there.set_bytes(option::ROUTING_ID, b"peer").unwrap();
-        here.bind(&own_endpoint()).unwrap();
+        here.bind(&own_endpoint(Wire::Tcp)).unwrap();
         there.connect(&here.last_endpoint()).unwrap();
         there.send(b"here", 0).unwrap();
         assert_eq!(parts(&here), [&b"peer"[..], b"here"]);
@@ -68,7 +68,7 @@ fn each_engine_tells_of_a_peer_that_is_gone() {
         let (there, here) = (stock(socket_type::ROUTER), dealer(&context));
         there.set_bytes(option::DISCONNECT_MSG, b"gone").unwrap();
         here.set_routing_id("peer").unwrap();
-        let endpoint = there.bind(&own_endpoint()).unwrap();
+        let endpoint = there.bind(&own_endpoint(Wire::Tcp)).unwrap();
         here.connect(&endpoint).unwrap();
         here.send("here").unwrap();
         assert_eq!(there.recv_multipart(0).unwrap(), [&b"peer"[..], b"here"]);
@@ -87,7 +87,7 @@ fn a_router_is_notified_of_libzmqs_connections() {
             disconnects: true,
         });
         there.set_bytes(option::ROUTING_ID, b"peer").unwrap();
-        here.bind(&own_endpoint()).unwrap();
+        here.bind(&own_endpoint(Wire::Tcp)).unwrap();
         there.connect(&here.last_endpoint()).unwrap();
         assert_eq!(parts(&here), [&b"peer"[..], b""]);
         there.send(b"here", 0).unwrap();
@@ -106,7 +106,7 @@ fn a_hiccup_is_told_when_libzmq_goes_and_comes_back() {
         here.set_reconnect_interval(Some(Duration::from_millis(5)));
         let there = stock(socket_type::ROUTER);
         there.set_bytes(option::HELLO_MSG, b"hello").unwrap();
-        let endpoint = there.bind(&own_endpoint()).unwrap();
+        let endpoint = there.bind(&own_endpoint(Wire::Tcp)).unwrap();
         here.connect(&endpoint).unwrap();
         assert_eq!(&*here.recv().unwrap(), b"hello");
         drop(there);
@@ -128,7 +128,7 @@ fn an_owner_decides_about_libzmqs_subscriptions() {
         here.set_receive_timeout(Some(PATIENCE));
         here.set_xpub_manual(XpubManual::LastValue);
         here.set_xpub_welcome("welcome");
-        here.bind(&own_endpoint()).unwrap();
+        here.bind(&own_endpoint(Wire::Tcp)).unwrap();
         let there = stock(socket_type::SUB);
         there.subscribe(b"welcome").unwrap();
         there.connect(&here.last_endpoint()).unwrap();
@@ -153,7 +153,7 @@ fn libzmqs_owner_decides_about_ours() {
         let there = stock(socket_type::XPUB);
         there.set_int(option::XPUB_MANUAL, 1).unwrap();
         there.set_bytes(option::XPUB_WELCOME_MSG, b"welcome").unwrap();
-        let endpoint = there.bind(&own_endpoint()).unwrap();
+        let endpoint = there.bind(&own_endpoint(Wire::Tcp)).unwrap();
         let here = Sub::new(&context).unwrap();
         here.set_receive_timeout(Some(PATIENCE));
         here.subscribe("welcome").unwrap();

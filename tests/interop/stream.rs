@@ -7,7 +7,7 @@ use ringmq_stock::constants::{flag, option, socket_type};
 use ringmq_tests::watchdog::within;
 
 use crate::meet::pattern;
-use crate::peer::{Engine, PATIENCE, own_endpoint};
+use crate::peer::{Engine, PATIENCE, Wire, own_endpoint};
 
 /// A STREAM of either engine: whom it talks to, and what is said.
 trait Raw {
@@ -22,7 +22,7 @@ trait Raw {
 impl Raw for Stream {
     fn bind(&self) -> String {
         self.set_receive_timeout(Some(PATIENCE));
-        self.bind(&own_endpoint()).unwrap();
+        self.bind(&own_endpoint(Wire::Tcp)).unwrap();
         self.last_endpoint()
     }
     fn connect(&self, endpoint: &str) {
@@ -42,7 +42,7 @@ impl Raw for Stream {
 
 impl Raw for ringmq_stock::Socket {
     fn bind(&self) -> String {
-        self.bind(&own_endpoint()).unwrap()
+        self.bind(&own_endpoint(Wire::Tcp)).unwrap()
     }
     fn connect(&self, endpoint: &str) {
         self.connect(endpoint).unwrap();
