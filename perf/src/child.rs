@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::ringmq::RingMq;
 use crate::engine::stock::Stock;
 use crate::engine::{Endpoint, Engine, EngineError, EngineKind};
-use crate::scenario::{Pattern, Sample, Scenario};
+use crate::scenario::{Pattern, Sample, Scenario, Transport};
 use crate::{latency, machine, throughput};
 
 /// The first argument of a child.
@@ -35,6 +35,8 @@ pub struct Assignment {
     pub duration_ms: u64,
     /// The core to run on, if only one.
     pub pin: Option<usize>,
+    /// The core of the connecting side where that is a thread of the listening one.
+    pub thread_pin: Option<usize>,
 }
 
 /// The end of a connection.
@@ -108,36 +110,56 @@ fn play_with(assignment: &Assignment) -> Result<(), EngineError> {
     }
 }
 
+fn play<E: Engine + Sync>(assignment: &Assignment) -> Result<(), EngineError> {
+    let engine = E::new(assignment.scenario.pattern.tuning())?;
+    if assignment.scenario.transport != Transport::Inproc {
+        return play_side(&engine, assignment, assignment.side);
+    }
+    // The name may be connected to before it is bound, with either library.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let played = assignment
+                .thread_pin
+                .map_or(Ok(()), machine::pin)
+                .and_then(|()| play_side(&engine, assignment, Side::Connect));
+            if let Err(error) = played {
+                say(&Word::Failed(error.to_string()));
+            }
+        });
+        play_side(&engine, assignment, Side::Bind)?;
+        // The other side would go on for ever.
+        process::exit(0)
+    })
+}
+
 /// Samples are reported before the sockets close: how long a library takes for that is not measured.
-fn play<E: Engine>(assignment: &Assignment) -> Result<(), EngineError> {
-    let Assignment {
-        scenario: Scenario {
-            pattern, size_bytes, ..
-        },
-        side,
-        ..
-    } = *assignment;
+fn play_side<E: Engine>(engine: &E, assignment: &Assignment, side: Side) -> Result<(), EngineError> {
+    let Scenario {
+        pattern, size_bytes, ..
+    } = assignment.scenario;
     let duration = Duration::from_millis(assignment.duration_ms);
-    let engine = E::new()?;
     match (pattern, side) {
-        (Pattern::PushPull, Side::Bind) => {
+        (Pattern::PushPull | Pattern::InPlace, Side::Bind) => {
             let mut pull = engine.pull()?;
-            listen(&engine, &mut pull, assignment)?;
+            listen(engine, &mut pull, assignment)?;
             let flow = throughput::receive_for(&mut pull, size_bytes, duration)?;
             say(&Word::Sample(Sample::Flow(flow)));
             Ok(())
         }
-        (Pattern::PushPull, Side::Connect) => {
+        (Pattern::PushPull | Pattern::InPlace, Side::Connect) => {
             let mut push = engine.push()?;
             push.connect(&assignment.endpoint)?;
-            throughput::flood(&mut push, size_bytes)
+            match pattern {
+                Pattern::InPlace => throughput::flood_in_place(&mut push, size_bytes),
+                _ => throughput::flood(&mut push, size_bytes),
+            }
         }
-        (Pattern::ReqRep, Side::Bind) => {
+        (Pattern::ReqRep | Pattern::BusyReqRep, Side::Bind) => {
             let mut rep = engine.rep()?;
-            listen(&engine, &mut rep, assignment)?;
+            listen(engine, &mut rep, assignment)?;
             latency::echo_forever(&mut rep)
         }
-        (Pattern::ReqRep, Side::Connect) => {
+        (Pattern::ReqRep | Pattern::BusyReqRep, Side::Connect) => {
             let mut req = engine.req()?;
             req.connect(&assignment.endpoint)?;
             let round_trips = latency::ask_for(&mut req, size_bytes, duration)?;

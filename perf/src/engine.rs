@@ -7,6 +7,7 @@ pub mod ringmq;
 pub mod stock;
 
 use std::fmt;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,15 @@ impl std::error::Error for EngineError {}
 /// The result of an engine's call.
 pub type Result<T> = std::result::Result<T, EngineError>;
 
+/// What a measurement asks of the sockets beyond their defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// How long a blocked call spins before it sleeps, for libraries that can.
+    pub busy_poll: Option<Duration>,
+    /// Whether large bodies are read where a peer on this machine wrote them, for libraries that can.
+    pub trusting: bool,
+}
+
 /// A library with a context of its own. Calls block without a timeout; dropping it waits for unsent messages.
 pub trait Engine: Sized {
     /// Sends one way.
@@ -67,8 +77,8 @@ pub trait Engine: Sized {
     /// Answers.
     type Rep: Echo;
 
-    /// A context with the library's defaults.
-    fn new() -> Result<Self>;
+    /// A context with the library's defaults, and what `tuning` asks as far as the library has it.
+    fn new(tuning: Tuning) -> Result<Self>;
     /// The library's version.
     fn version() -> String;
     /// How this context talks to the kernel: `io_uring` or `epoll`.
@@ -95,6 +105,9 @@ pub trait Endpoint {
 pub trait Sender: Endpoint {
     /// Sends a copy of `body`; blocks at the high-water mark.
     fn send(&mut self, body: &[u8]) -> Result<()>;
+
+    /// Sends a body of `size_bytes` that `fill` writes where the library wants it; blocks at the high-water mark.
+    fn send_in_place(&mut self, size_bytes: usize, fill: impl FnOnce(&mut [u8])) -> Result<()>;
 }
 
 /// A socket that receives.

@@ -78,11 +78,11 @@ fn wrong_size() -> EngineError {
 mod tests {
     use super::*;
     use crate::engine::stock::Stock;
-    use crate::engine::{Endpoint, Engine};
+    use crate::engine::{Endpoint, Engine, Tuning};
 
     #[test]
     fn round_trips_are_counted_after_the_warm_up() {
-        let engine = Stock::new().unwrap();
+        let engine = Stock::new(Tuning::default()).unwrap();
         let mut rep = engine.rep().unwrap();
         let mut req = engine.req().unwrap();
         req.connect(&rep.bind("inproc://latency").unwrap()).unwrap();

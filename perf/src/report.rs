@@ -161,8 +161,8 @@ impl Report {
         table.set_header(vec!["", "", subject.as_str(), reference.as_str(), ratio.as_str()]);
         for (index, scenario) in self.suite.scenarios.iter().enumerate() {
             let measures = match scenario.pattern {
-                Pattern::PushPull => FLOW,
-                Pattern::ReqRep => ROUND_TRIPS,
+                Pattern::PushPull | Pattern::InPlace => FLOW,
+                Pattern::ReqRep | Pattern::BusyReqRep => ROUND_TRIPS,
             };
             // One row with a line per measure keeps the rules between scenarios only.
             let lines =

@@ -1,10 +1,12 @@
 //! What is measured, and what a measurement yields.
 
 use std::fmt;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Tuning;
 use crate::histogram::RoundTrips;
 
 /// Which sockets talk, and what is counted.
@@ -13,11 +15,28 @@ use crate::histogram::RoundTrips;
 pub enum Pattern {
     /// One PUSH floods one PULL: messages per second at the PULL.
     PushPull,
+    /// The same with bodies that are written where the library wants them, and read where they arrive.
+    InPlace,
     /// One REQ and one REP, one message under way: the round trip at the REQ.
     ReqRep,
+    /// The same without a sleep on either side, where the library can do that.
+    BusyReqRep,
 }
 
-/// How the two processes reach each other.
+impl Pattern {
+    /// What it asks of the sockets.
+    pub fn tuning(self) -> Tuning {
+        Tuning {
+            busy_poll: (self == Self::BusyReqRep).then_some(BUSY_POLL),
+            trusting: self == Self::InPlace,
+        }
+    }
+}
+
+/// Longer than any answer takes.
+const BUSY_POLL: Duration = Duration::from_millis(10);
+
+/// How the two sides reach each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
@@ -25,6 +44,8 @@ pub enum Transport {
     Tcp,
     /// `ipc://`, whatever the engine makes of it.
     Ipc,
+    /// `inproc://`, between two threads of one process.
+    Inproc,
 }
 
 /// One thing to measure with every engine.
@@ -42,7 +63,9 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Pattern::PushPull => "PUSH/PULL",
+            Pattern::InPlace => "PUSH/PULL in place",
             Pattern::ReqRep => "REQ/REP",
+            Pattern::BusyReqRep => "REQ/REP busy",
         })
     }
 }
@@ -52,6 +75,7 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Transport::Tcp => "tcp",
             Transport::Ipc => "ipc",
+            Transport::Inproc => "inproc",
         })
     }
 }

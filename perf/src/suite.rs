@@ -105,7 +105,7 @@ impl Suite {
         runs
     }
 
-    /// One run: two processes, started for it and gone after it.
+    /// One run: two processes, or one with two threads, started for it and gone after it.
     fn measure(&self, scenario: &Scenario, engine: EngineKind) -> Result<Measured, Failure> {
         let directory = SocketDirectory::create(scenario.transport)?;
         let (outgoing, words) = mpsc::channel();
@@ -116,6 +116,7 @@ impl Suite {
             endpoint: directory.endpoint(),
             duration_ms: self.duration_ms,
             pin: self.pins.map(|pins| pins[0]),
+            thread_pin: self.pins.map(|pins| pins[1]),
         };
         let _bind_side = Child::spawn(&assignment, outgoing.clone())?;
         let (version, io_driver) = match next_word(&words, GRACE) {
@@ -134,8 +135,12 @@ impl Suite {
         };
 
         assignment.side = Side::Connect;
-        assignment.pin = self.pins.map(|pins| pins[1]);
-        let _connect_side = Child::spawn(&assignment, outgoing)?;
+        assignment.pin = assignment.thread_pin;
+        // Within a process the listening side has the connecting one in a thread.
+        let _connect_side = match scenario.transport {
+            Transport::Inproc => None,
+            Transport::Tcp | Transport::Ipc => Some(Child::spawn(&assignment, outgoing)?),
+        };
         match next_word(&words, GRACE + Duration::from_millis(self.duration_ms)) {
             (_, Word::Sample(sample)) => Ok(Measured {
                 sample,
@@ -177,24 +182,26 @@ fn failure(side: Side, word: Word) -> Failure {
 #[derive(Debug)]
 struct SocketDirectory {
     path: Option<std::path::PathBuf>,
+    transport: Transport,
 }
 
 impl SocketDirectory {
     fn create(transport: Transport) -> io::Result<SocketDirectory> {
         let path = match transport {
-            Transport::Tcp => None,
+            Transport::Tcp | Transport::Inproc => None,
             Transport::Ipc => {
                 let path = std::env::temp_dir().join(format!("ringmq-perf-{}", process::id()));
                 fs::create_dir_all(&path)?;
                 Some(path)
             }
         };
-        Ok(SocketDirectory { path })
+        Ok(SocketDirectory { path, transport })
     }
 
     /// An endpoint to bind that nobody else uses.
     fn endpoint(&self) -> String {
         match &self.path {
+            None if self.transport == Transport::Inproc => "inproc://suite".to_owned(),
             None => "tcp://127.0.0.1:*".to_owned(),
             Some(path) => format!("ipc://{}/socket", path.display()),
         }

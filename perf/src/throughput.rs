@@ -21,6 +21,20 @@ pub fn flood(push: &mut impl Sender, size_bytes: usize) -> Result<()> {
     Ok(())
 }
 
+/// As [`flood`], with bodies that are written in full where the library wants them: the number first, and its lowest byte
+/// everywhere else.
+pub fn flood_in_place(push: &mut impl Sender, size_bytes: usize) -> Result<()> {
+    for number in 0u64.. {
+        push.send_in_place(size_bytes, |body| {
+            body.fill(number as u8);
+            if let Some(head) = body.first_chunk_mut() {
+                *head = number.to_le_bytes();
+            }
+        })?;
+    }
+    Ok(())
+}
+
 /// Sends `count` messages of `size_bytes`.
 pub fn send_count(push: &mut impl Sender, size_bytes: usize, count: u64) -> Result<()> {
     let body = vec![0; size_bytes];
@@ -91,7 +105,7 @@ fn receive_sized(pull: &mut impl Receiver, size_bytes: usize) -> Result<()> {
 mod tests {
     use super::*;
     use crate::engine::stock::Stock;
-    use crate::engine::{Endpoint, Engine};
+    use crate::engine::{Endpoint, Engine, Tuning};
 
     /// A PULL whose messages are made up by a function of their number.
     struct Scripted<F> {
@@ -145,7 +159,7 @@ mod tests {
 
     #[test]
     fn flood_and_receive_for_agree() {
-        let engine = Stock::new().unwrap();
+        let engine = Stock::new(Tuning::default()).unwrap();
         let mut pull = engine.pull().unwrap();
         let mut push = engine.push().unwrap();
         push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();

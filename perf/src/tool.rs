@@ -4,7 +4,7 @@ use std::{process::ExitCode, thread::ScopedJoinHandle, time::Duration};
 
 use clap::Args;
 
-use crate::engine::{EngineKind, Result};
+use crate::engine::{EngineKind, Result, Tuning};
 use crate::machine;
 
 /// Options after libzmq's positional arguments.
@@ -13,6 +13,9 @@ pub struct ToolOptions {
     /// The library to measure.
     #[arg(long, value_enum, default_value_t = EngineKind::Ringmq)]
     pub engine: EngineKind,
+    /// Spin for this long before sleeping; libzmq cannot
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub busy_poll: Option<u64>,
     /// Run on this core only, I/O threads included.
     #[arg(long, value_name = "CORE")]
     pub pin: Option<usize>,
@@ -22,6 +25,14 @@ impl ToolOptions {
     /// Pins the process if asked to. To be called before the engine starts its threads, which inherit it.
     pub fn apply(&self) -> Result<()> {
         self.pin.map_or(Ok(()), machine::pin)
+    }
+
+    /// What is asked of the sockets.
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            busy_poll: self.busy_poll.map(Duration::from_micros),
+            ..Tuning::default()
+        }
     }
 }
 

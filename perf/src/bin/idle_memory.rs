@@ -14,7 +14,7 @@ use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use ringmq_perf::engine::ringmq::RingMq;
 use ringmq_perf::engine::stock::Stock;
-use ringmq_perf::engine::{Endpoint, Engine, EngineError, EngineKind, Result};
+use ringmq_perf::engine::{Endpoint, Engine, EngineError, EngineKind, Result, Tuning};
 use ringmq_perf::tool;
 
 /// Connections made before the first look, which pay for what all of them share.
@@ -61,7 +61,7 @@ fn raise_descriptor_limit() -> Result<()> {
 /// Binds, says where, and lives until its input ends.
 fn serve<E: Engine>() -> Result<()> {
     raise_descriptor_limit()?;
-    let engine = E::new()?;
+    let engine = E::new(Tuning::default())?;
     let mut pull = engine.pull()?;
     println!("{}", pull.bind("tcp://127.0.0.1:*")?);
     let mut rest = Vec::new();

@@ -37,7 +37,7 @@ fn run<E: Engine<Rep: Send>>(arguments: &Arguments) -> Result<()> {
         ..
     } = *arguments;
     arguments.options.apply()?;
-    let engine = E::new()?;
+    let engine = E::new(arguments.options.tuning())?;
     let mut req = engine.req()?;
     req.bind("inproc://lat_test")?;
     let mut rep = engine.rep()?;

@@ -37,7 +37,7 @@ fn run<E: Engine<Push: Send>>(arguments: &Arguments) -> Result<()> {
         ..
     } = *arguments;
     arguments.options.apply()?;
-    let engine = E::new()?;
+    let engine = E::new(arguments.options.tuning())?;
     let mut pull = engine.pull()?;
     pull.bind("inproc://thr_test")?;
     let mut push = engine.push()?;

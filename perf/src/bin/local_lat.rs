@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
     arguments.options.apply()?;
-    let engine = E::new()?;
+    let engine = E::new(arguments.options.tuning())?;
     let mut rep = engine.rep()?;
     rep.bind(&arguments.bind_to)?;
     latency::echo_count(&mut rep, arguments.message_size, arguments.roundtrip_count)

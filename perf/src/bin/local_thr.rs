@@ -38,7 +38,7 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
         ..
     } = *arguments;
     arguments.options.apply()?;
-    let engine = E::new()?;
+    let engine = E::new(arguments.options.tuning())?;
     let mut pull = engine.pull()?;
     pull.bind(&arguments.bind_to)?;
 

@@ -39,7 +39,7 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
         ..
     } = *arguments;
     arguments.options.apply()?;
-    let engine = E::new()?;
+    let engine = E::new(arguments.options.tuning())?;
     let mut req = engine.req()?;
     req.connect(&arguments.connect_to)?;
 

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
     arguments.options.apply()?;
-    let engine = E::new()?;
+    let engine = E::new(arguments.options.tuning())?;
     let mut push = engine.push()?;
     push.connect(&arguments.connect_to)?;
     throughput::send_count(&mut push, arguments.message_size, arguments.message_count)

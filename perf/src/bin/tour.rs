@@ -34,21 +34,28 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::parse();
-    let tcp = |pattern, size_bytes| Scenario {
+    let scenario = |transport, pattern, size_bytes| Scenario {
         pattern,
-        transport: Transport::Tcp,
+        transport,
         size_bytes,
     };
     let suite = Suite {
         scenarios: vec![
-            tcp(Pattern::PushPull, 64),
-            tcp(Pattern::PushPull, 1 << 10),
-            tcp(Pattern::PushPull, 64 << 10),
-            tcp(Pattern::ReqRep, 64),
+            scenario(Transport::Tcp, Pattern::PushPull, 64),
+            scenario(Transport::Tcp, Pattern::PushPull, 1 << 10),
+            scenario(Transport::Tcp, Pattern::PushPull, 64 << 10),
+            scenario(Transport::Tcp, Pattern::ReqRep, 64),
+            scenario(Transport::Ipc, Pattern::PushPull, 64),
+            scenario(Transport::Ipc, Pattern::PushPull, 1 << 10),
+            scenario(Transport::Ipc, Pattern::InPlace, 64 << 10),
+            scenario(Transport::Ipc, Pattern::ReqRep, 64),
+            scenario(Transport::Ipc, Pattern::BusyReqRep, 64),
+            scenario(Transport::Inproc, Pattern::PushPull, 64),
+            scenario(Transport::Inproc, Pattern::BusyReqRep, 64),
         ],
         engines: [arguments.engine, arguments.against],
         repetitions: 3,
-        duration_ms: if arguments.quick { 250 } else { 1150 },
+        duration_ms: if arguments.quick { 100 } else { 450 },
         pins: arguments.pin.then_some([0, 1]),
     };
     console::show(suite, arguments.json.as_deref())

@@ -5,12 +5,13 @@ use ::ringmq::{
     kind::{self, Kind, Receives, Sends},
 };
 
-use super::{Echo, Endpoint, Engine, EngineError, Receiver, Result, Sender};
+use super::{Echo, Endpoint, Engine, EngineError, Receiver, Result, Sender, Tuning};
 
 /// A RingMQ context.
 #[derive(Debug)]
 pub struct RingMq {
     context: Context,
+    tuning: Tuning,
 }
 
 fn failed(call: &'static str) -> impl FnOnce(Error) -> EngineError {
@@ -23,10 +24,11 @@ impl Engine for RingMq {
     type Req = Socket<kind::Req>;
     type Rep = Socket<kind::Rep>;
 
-    fn new() -> Result<RingMq> {
+    fn new(tuning: Tuning) -> Result<RingMq> {
         // libzmq waits for ever as well.
         Ok(RingMq {
             context: Context::builder().linger(None).build(),
+            tuning,
         })
     }
 
@@ -42,19 +44,19 @@ impl Engine for RingMq {
     }
 
     fn push(&self) -> Result<Self::Push> {
-        Socket::new(&self.context)
+        Socket::new(self)
     }
 
     fn pull(&self) -> Result<Self::Pull> {
-        Socket::new(&self.context)
+        Socket::new(self)
     }
 
     fn req(&self) -> Result<Self::Req> {
-        Socket::new(&self.context)
+        Socket::new(self)
     }
 
     fn rep(&self) -> Result<Self::Rep> {
-        Socket::new(&self.context)
+        Socket::new(self)
     }
 }
 
@@ -66,8 +68,10 @@ pub struct Socket<K: Kind> {
 }
 
 impl<K: Kind> Socket<K> {
-    fn new(context: &Context) -> Result<Self> {
-        let socket = ::ringmq::Socket::new(context).map_err(failed("Socket::new"))?;
+    fn new(engine: &RingMq) -> Result<Self> {
+        let socket = ::ringmq::Socket::new(&engine.context).map_err(failed("Socket::new"))?;
+        socket.set_busy_poll(engine.tuning.busy_poll);
+        socket.set_shm_trust_peers(engine.tuning.trusting);
         Ok(Self {
             socket,
             message: Message::new(),
@@ -90,6 +94,14 @@ impl<K: Sends> Sender for Socket<K> {
     fn send(&mut self, body: &[u8]) -> Result<()> {
         self.socket
             .send(body)
+            .map_err(|error| failed("send")(error.into()))
+    }
+
+    fn send_in_place(&mut self, size_bytes: usize, fill: impl FnOnce(&mut [u8])) -> Result<()> {
+        let mut loan = self.socket.loan(size_bytes);
+        fill(&mut loan);
+        self.socket
+            .send(loan)
             .map_err(|error| failed("send")(error.into()))
     }
 }

@@ -3,7 +3,7 @@
 use ringmq_stock::constants::{option, socket_type};
 use ringmq_stock::{Context, Error, Message};
 
-use super::{Echo, Endpoint, Engine, EngineError, Receiver, Result, Sender};
+use super::{Echo, Endpoint, Engine, EngineError, Receiver, Result, Sender, Tuning};
 
 /// A libzmq context with its defaults: one I/O thread, high-water marks of 1000 messages.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Engine for Stock {
     type Req = Socket;
     type Rep = Socket;
 
-    fn new() -> Result<Stock> {
+    fn new(_tuning: Tuning) -> Result<Stock> {
         Ok(Stock {
             context: Context::new(),
         })
@@ -88,6 +88,15 @@ impl Endpoint for Socket {
 impl Sender for Socket {
     fn send(&mut self, body: &[u8]) -> Result<()> {
         self.socket.send(body, 0).map_err(failed("zmq_send"))
+    }
+
+    fn send_in_place(&mut self, size_bytes: usize, fill: impl FnOnce(&mut [u8])) -> Result<()> {
+        let mut message = Message::with_size(size_bytes).map_err(failed("zmq_msg_init_size"))?;
+        fill(message.as_mut_slice());
+        self.socket
+            .msg_send(&mut message, 0)
+            .map_err(failed("zmq_msg_send"))?;
+        Ok(())
     }
 }
 
