@@ -200,6 +200,20 @@ impl<T> ChainProducer<T> {
         self.staged = advance(self.staged, 1);
     }
 
+    /// Stages a default value and lets `fill` complete it where it lies, because moving a value that was just put together
+    /// may cost more than making it. Never blocks; allocates now and then.
+    #[inline]
+    pub fn stage_with(&mut self, fill: impl FnOnce(&mut T))
+    where
+        T: Default,
+    {
+        self.stage(T::default());
+        let place = self.staged.wrapping_sub(1);
+        // SAFETY: `place` is the position just staged, which `stage` left in `segment`. Its slot holds a value that is ours
+        // until it is published, which `self` being borrowed rules out.
+        fill(unsafe { &mut *self.slots.value_at(place) });
+    }
+
     /// Makes everything staged visible to the consumer at once: it sees all of it or nothing. Never blocks.
     #[inline]
     pub fn publish(&mut self) {
@@ -355,6 +369,24 @@ impl<T> ChainConsumer<T> {
         let value = unsafe { self.slots.take(self.head) };
         self.head = advance(self.head, 1);
         Some(value)
+    }
+
+    /// Takes the oldest value into `place`, whose former value is dropped; false if there is none. Saves a move over
+    /// [`pop`](Self::pop). Never blocks; frees segments now and then.
+    #[inline]
+    pub fn pop_into(&mut self, place: &mut T) -> bool {
+        if !self.has_value() {
+            return false;
+        }
+        let head = self.head;
+        // SAFETY: the former value moves out, and the slot's moves in before anything can look at the place again.
+        let former = unsafe { ptr::read(place) };
+        // SAFETY: as in `pop`, the slot holds a value that is ours; it does not overlap a place that the caller has borrowed
+        // mutably. Moving `head` on forgets it.
+        unsafe { ptr::copy_nonoverlapping(self.slots.value_at(head), place, 1) };
+        self.head = advance(head, 1);
+        drop(former);
+        true
     }
 
     /// Shows the oldest value without taking it. Never blocks.

@@ -224,9 +224,18 @@ impl LocalEnd {
 
     #[inline]
     pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
-        let mut message = Message::from_slice(body);
-        message.set_more(more);
-        self.write(&mut message, epoch);
+        if self.junction.newest.is_some() {
+            let mut message = Message::from_slice(body);
+            message.set_more(more);
+            return self.write(&mut message, epoch);
+        }
+        self.outgoing.stage_with(|message| {
+            message.set_slice(body);
+            message.set_more(more);
+        });
+        if !more {
+            self.publish();
+        }
     }
 
     #[inline]
@@ -256,10 +265,9 @@ impl LocalEnd {
 
     #[inline]
     pub(crate) fn read(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
-        let Some(part) = self.incoming.pop() else {
+        if !self.incoming.pop_into(message) {
             return self.read_slow(message, closed, patient);
-        };
-        *message = part;
+        }
         if !message.more() {
             self.took_message();
         }
