@@ -13,6 +13,9 @@ pub const COPY_BODY_MAX: usize = SLAB_LEN / 4 - 1;
 /// Shortest body that leaves by reference, as an iovec of its own, instead of being copied into the wire ring.
 pub const REFERENCE_BODY_MIN: usize = 32 * 1024;
 
+/// The same for a body that goes to several peers, which is copied once and not for each of them.
+pub const SHARED_REFERENCE_MIN: usize = 4 * 1024;
+
 /// Most bytes that one send hands to the kernel; more would hold back the completion that releases ring memory.
 pub const SEND_BATCH_BYTES_MAX: usize = 256 * 1024;
 

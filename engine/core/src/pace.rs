@@ -19,6 +19,12 @@ impl Pace {
         self.is_idle_at(epoch, Instant::now())
     }
 
+    /// Something was sent until now, so that a message at this moment would follow it closely.
+    pub(crate) fn note(&mut self, epoch: u64, now: Instant) {
+        self.last = Some(now);
+        self.epoch = epoch;
+    }
+
     fn is_idle_at(&mut self, epoch: u64, now: Instant) -> bool {
         let gap = Duration::from_micros(limits::INLINE_SEND_GAP_US);
         let rested = self.last.is_none_or(|last| now.duration_since(last) >= gap);
@@ -75,5 +81,7 @@ mod tests {
             pace.is_idle_at(1, at(3 + limits::INLINE_SEND_GAP_US)),
             "the link has rested"
         );
+        pace.note(1, at(1_000));
+        assert!(!pace.is_idle_at(1, at(1_001)), "it follows what is noted");
     }
 }

@@ -6,7 +6,10 @@ mod newest;
 mod shm;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ringmq_message::{Message, wire::ring};
 
@@ -338,6 +341,16 @@ impl Pipe {
                 share.set_more(message.more());
                 local.write(&mut share, epoch);
             }
+        }
+    }
+
+    /// The next message follows others that the socket has sent, be it to other peers, so that it is better gathered.
+    #[inline]
+    pub(crate) fn follow(&mut self, epoch: u64, now: Instant) {
+        match &mut self.end {
+            End::Wire(wire) => wire.follow(epoch, now),
+            End::Shm(shm) => shm.wire.follow(epoch, now),
+            End::Newest(_) | End::Local(_) => {}
         }
     }
 

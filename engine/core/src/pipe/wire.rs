@@ -1,6 +1,6 @@
 //! The end of a pipe whose other end is a session: encodes into the wire ring, reads spans.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use ringmq_message::{Message, Span, wire::WireWriter};
 use ringmq_queue::{barrier::light_fence, spsc::Consumer};
@@ -147,6 +147,11 @@ impl WireEnd {
         self.window = limits::GATHER_BYTES;
     }
 
+    /// The next message follows others that the socket has sent, be it to other peers.
+    pub(crate) fn follow(&mut self, epoch: u64, now: Instant) {
+        self.pace.note(epoch, now);
+    }
+
     /// Sends what was gathered.
     pub(crate) fn flush(&mut self) {
         if self.link.transmit.right() == Right::Watched {
@@ -158,7 +163,7 @@ impl WireEnd {
     /// Writes one part and leaves it with the caller.
     #[inline]
     pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
-        if message.len() < limits::REFERENCE_BODY_MIN {
+        if message.len() < limits::SHARED_REFERENCE_MIN {
             let more = message.more();
             self.write_bytes(message, more, epoch);
         } else {

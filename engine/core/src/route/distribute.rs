@@ -1,8 +1,11 @@
 //! A copy for every chosen pipe that has room (RFC 29 PUB and XPUB).
 
+use std::time::Instant;
+
 use ringmq_message::Message;
 
 use super::{PipeKey, Pipes};
+use crate::pace::Pace;
 
 /// Sends each message to a set of pipes, chosen at its first part.
 #[derive(Default)]
@@ -10,6 +13,9 @@ pub(crate) struct Distribute {
     /// The pipes that the message in progress goes to.
     chosen: Vec<PipeKey>,
     sending: bool,
+    /// Whether messages follow each other closely, seen from the sender. A pipe alone cannot tell: between two messages of
+    /// its own all the others get theirs, which takes long if every one of them is sent at once.
+    pace: Pace,
 }
 
 impl Distribute {
@@ -60,6 +66,15 @@ impl Distribute {
         let Some((&last, others)) = self.chosen.split_last() else {
             return;
         };
+        let many = !others.is_empty() && !message.more();
+        if many && !self.pace.is_idle(epoch) {
+            let now = Instant::now();
+            for &key in &self.chosen {
+                if let Some(pipe) = pipes.get(key) {
+                    pipe.follow(epoch, now);
+                }
+            }
+        }
         for &key in others {
             if let Some(pipe) = pipes.get(key) {
                 // A body that leaves by reference is taken out, so each pipe gets a share of it.
@@ -68,6 +83,9 @@ impl Distribute {
         }
         if let Some(pipe) = pipes.get(last) {
             pipe.write(message, epoch);
+        }
+        if many {
+            self.pace.note(epoch, Instant::now());
         }
     }
 
