@@ -2,7 +2,6 @@
 
 use std::{
     ffi::{c_int, c_void},
-    ptr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
@@ -17,6 +16,7 @@ use ringmq_core::{ContextOptions, Error, Pinning, errno};
 use crate::{
     error::{DONE, Errno, bytes, call, call_ptr, checked},
     fork,
+    futex::{sleep_while, wake_all},
     handle::{Handles, Removed},
 };
 
@@ -220,13 +220,13 @@ impl Context {
             // SeqCst: partner of the subtraction in `closed`.
             match self.open.load(SeqCst) {
                 0 => break,
-                open => sleep_while(&self.open, open)?,
+                open => sleep_while(&self.open, open, None)?,
             }
         }
         self.ending.get_or_init(|| self.end());
         // Acquire: partner of the store in `end`.
         while self.gone.load(Acquire) == 0 {
-            sleep_while(&self.gone, 0)?;
+            sleep_while(&self.gone, 0, None)?;
         }
         Ok(())
     }
@@ -250,37 +250,6 @@ impl Context {
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Sleeps while the word holds `value`, until woken; EINTR when a signal came.
-fn sleep_while(word: &AtomicU32, value: u32) -> Result<(), Errno> {
-    // SAFETY: the word lives as long as the call, and there is no time limit.
-    let slept = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-            value,
-            ptr::null::<libc::timespec>(),
-        )
-    };
-    // The value may have changed before the sleep began, which is EAGAIN.
-    if slept < 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
-        return Err(Errno(libc::EINTR));
-    }
-    Ok(())
-}
-
-fn wake_all(word: &AtomicU32) {
-    // SAFETY: only the address is used.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            i32::MAX,
-        );
-    }
 }
 
 /// The context behind a handle, or EFAULT.

@@ -1,76 +1,102 @@
-//! Calls for socket types that are not offered yet: ENOTSUP, as for every type that does not have them.
+//! Calls of libzmq's draft interface that some socket types have: groups, and peers by number.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
+use ringmq_core::Error;
 use ringmq_message::Message;
 
 use crate::{
-    error::{Errno, call, call_or},
+    error::{DONE, Errno, call, call_or, text},
     msg::message,
     socket::socket,
 };
 
-/// What a socket answers to a call that its type does not have.
-fn refuse(handle: *mut c_void) -> Result<c_int, Errno> {
-    socket(handle)?;
-    Err(Errno(libc::ENOTSUP))
+/// The bytes of a group's name, or EINVAL for NULL.
+///
+/// # Safety
+///
+/// `group` is null or a text that lives as long as the result.
+unsafe fn group_name<'a>(group: *const c_char) -> Result<&'a [u8], Errno> {
+    if group.is_null() {
+        return Err(Errno(libc::EINVAL));
+    }
+    // SAFETY: the caller promises it.
+    Ok(unsafe { CStr::from_ptr(group) }.to_bytes())
 }
 
 /// Joins a group (DISH).
+///
+/// # Safety
+///
+/// `group` is null or a text.
 #[unsafe(no_mangle)]
-pub extern "C" fn zmq_join(socket: *mut c_void, _group: *const c_char) -> c_int {
-    call(|| refuse(socket))
+pub unsafe extern "C" fn zmq_join(handle: *mut c_void, group: *const c_char) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        // SAFETY: the caller promises it.
+        socket.engine.join(unsafe { group_name(group) }?)?;
+        DONE
+    })
 }
 
 /// Leaves a group (DISH).
+///
+/// # Safety
+///
+/// `group` is null or a text.
 #[unsafe(no_mangle)]
-pub extern "C" fn zmq_leave(socket: *mut c_void, _group: *const c_char) -> c_int {
-    call(|| refuse(socket))
+pub unsafe extern "C" fn zmq_leave(handle: *mut c_void, group: *const c_char) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        // SAFETY: the caller promises it.
+        socket.engine.leave(unsafe { group_name(group) }?)?;
+        DONE
+    })
 }
 
 /// Connects and tells the peer's id (PEER); 0 is an error.
+///
+/// # Safety
+///
+/// `endpoint` is null or a text.
 #[unsafe(no_mangle)]
-pub extern "C" fn zmq_connect_peer(socket: *mut c_void, _endpoint: *const c_char) -> u32 {
-    call_or(0, || refuse(socket).map(|_| 0))
+pub unsafe extern "C" fn zmq_connect_peer(handle: *mut c_void, endpoint: *const c_char) -> u32 {
+    call_or(0, || {
+        let mut socket = socket(handle)?;
+        // SAFETY: the caller promises it.
+        match socket.engine.connect_peer(unsafe { text(endpoint) }?) {
+            // Peers of an immediate socket have no id yet.
+            Err(Error::InvalidArgument { .. }) => Err(Errno(libc::EFAULT)),
+            other => Ok(other?),
+        }
+    })
 }
 
 /// Disconnects one peer (SERVER and PEER).
 #[unsafe(no_mangle)]
-pub extern "C" fn zmq_disconnect_peer(socket: *mut c_void, _routing_id: u32) -> c_int {
-    call(|| refuse(socket))
-}
-
-/// Whether a peer has room and messages (ROUTER).
-#[unsafe(no_mangle)]
-pub extern "C" fn zmq_socket_get_peer_state(
-    socket: *mut c_void,
-    _routing_id: *const c_void,
-    _len: usize,
-) -> c_int {
-    call(|| refuse(socket))
-}
-
-/// Reports the depth of all queues as events.
-#[unsafe(no_mangle)]
-pub extern "C" fn zmq_socket_monitor_pipes_stats(socket: *mut c_void) -> c_int {
-    call(|| refuse(socket))
-}
-
-/// Says which group a message goes to (RADIO).
-///
-/// # Safety
-///
-/// `msg` is null or a `zmq_msg_t`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut Message, _group: *const c_char) -> c_int {
+pub extern "C" fn zmq_disconnect_peer(handle: *mut c_void, routing_id: u32) -> c_int {
     call(|| {
-        // SAFETY: the caller promises it.
-        unsafe { message(msg) }?;
-        Err(Errno(libc::ENOTSUP))
+        socket(handle)?.engine.disconnect_peer(routing_id)?;
+        DONE
     })
 }
 
-/// The group that a message came from (DISH); there is none.
+/// Says which group a message goes to (RADIO); EINVAL for more than 255 bytes.
+///
+/// # Safety
+///
+/// `msg` is null or a `zmq_msg_t`; `group` is null or a text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut Message, group: *const c_char) -> c_int {
+    call(|| {
+        // SAFETY: the caller promises it.
+        let (message, group) = (unsafe { message(msg) }?, unsafe { group_name(group) }?);
+        message.set_group(group).map_err(|_| Errno(libc::EINVAL))?;
+        DONE
+    })
+}
+
+/// The group that a message goes to or came from; empty if there is none. Lives as long as the message stays where it is.
 ///
 /// # Safety
 ///
@@ -79,7 +105,31 @@ pub unsafe extern "C" fn zmq_msg_set_group(msg: *mut Message, _group: *const c_c
 pub unsafe extern "C" fn zmq_msg_group(msg: *mut Message) -> *const c_char {
     call_or(std::ptr::null(), || {
         // SAFETY: the caller promises it.
-        unsafe { message(msg) }?;
-        Ok(c"".as_ptr())
+        Ok(match unsafe { message(msg) }?.group_with_zero() {
+            [] => c"".as_ptr(),
+            group => group.as_ptr().cast(),
+        })
+    })
+}
+
+/// What a peer of a ROUTER is ready for, which is not told: ENOTSUP.
+#[unsafe(no_mangle)]
+pub extern "C" fn zmq_socket_get_peer_state(
+    handle: *mut c_void,
+    _routing_id: *const c_void,
+    _len: usize,
+) -> c_int {
+    call(|| {
+        socket(handle)?;
+        Err(Errno(libc::ENOTSUP))
+    })
+}
+
+/// Reports the depth of all queues as events, which is not done: ENOTSUP.
+#[unsafe(no_mangle)]
+pub extern "C" fn zmq_socket_monitor_pipes_stats(handle: *mut c_void) -> c_int {
+    call(|| {
+        socket(handle)?;
+        Err(Errno(libc::ENOTSUP))
     })
 }

@@ -20,7 +20,10 @@ use std::{
 
 use ringmq_queue::barrier::{heavy_fence, light_fence};
 
-use crate::fork;
+use crate::{
+    fork,
+    futex::{sleep_while, wake_one},
+};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -160,7 +163,8 @@ impl<T> Slot<T> {
             if self.lock.swap(HELD, Acquire) == FREE {
                 break;
             }
-            futex(&self.lock, libc::FUTEX_WAIT, HELD);
+            // A signal is no reason to give up: whoever has the lock is in a call of its own.
+            let _ = sleep_while(&self.lock, HELD, None);
         }
         self.waiting.fetch_sub(1, Relaxed);
         true
@@ -172,7 +176,7 @@ impl<T> Slot<T> {
         self.lock.store(FREE, Release);
         light_fence();
         if self.waiting.load(Relaxed) != 0 {
-            futex(&self.lock, libc::FUTEX_WAKE, 1);
+            wake_one(&self.lock);
         }
     }
 }
@@ -205,20 +209,5 @@ impl<T> Drop for Entered<T> {
     #[inline]
     fn drop(&mut self) {
         self.slot.unlock();
-    }
-}
-
-/// Waits while the word holds `value`, or wakes that many threads that do.
-#[cold]
-fn futex(word: &AtomicU32, operation: i32, value: u32) {
-    // SAFETY: the word is static, there is no time limit, and neither operation writes memory.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            operation | libc::FUTEX_PRIVATE_FLAG,
-            value,
-            ptr::null::<libc::timespec>(),
-        );
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 
 /// Options that the engine's table does not have, because they are no settings.
 mod number {
+    pub(super) const ROUTING_ID: i32 = 5;
     pub(super) const SUBSCRIBE: i32 = 6;
     pub(super) const UNSUBSCRIBE: i32 = 7;
     pub(super) const RCVMORE: i32 = 13;
@@ -65,6 +66,8 @@ impl Socket {
         self.context.check_alive()?;
         match number {
             number::RCVMORE => write(&i32::from(self.more).to_ne_bytes(), buffer),
+            // Thread-safe types have none, as in libzmq: several threads would wait for the same edge.
+            number::FD if self.turns.is_some() => Err(Errno(libc::EINVAL)),
             number::FD => write(&self.engine.event_fd()?.as_raw_fd().to_ne_bytes(), buffer),
             number::EVENTS => {
                 let events = self.engine.events()?;
@@ -73,7 +76,7 @@ impl Socket {
             }
             number::TYPE => write(&(self.engine.socket_type() as i32).to_ne_bytes(), buffer),
             number::MECHANISM => write(&NULL.to_ne_bytes(), buffer),
-            number::THREAD_SAFE => write(&0_i32.to_ne_bytes(), buffer),
+            number::THREAD_SAFE => write(&i32::from(self.turns.is_some()).to_ne_bytes(), buffer),
             number::TOPICS_COUNT => {
                 let count = invalid_elsewhere(self.engine.topics_count())?;
                 write(&i32::try_from(count).unwrap_or(i32::MAX).to_ne_bytes(), buffer)
@@ -84,6 +87,11 @@ impl Socket {
                 write(&text, buffer)
             }
             _ => {
+                if number == number::ROUTING_ID
+                    && let Ok(given) = self.engine.last_given_routing_id()
+                {
+                    return write(&given, buffer);
+                }
                 let socket_type = self.engine.socket_type();
                 match self.engine.options().get_raw(number, buffer, socket_type) {
                     Err(Error::InvalidOption {

@@ -3,7 +3,7 @@
 use std::{
     ffi::{c_int, c_long, c_short, c_void},
     os::fd::BorrowedFd,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ringmq_core::{PollItem, Readiness, Source, Wait, poll};
@@ -11,7 +11,7 @@ use ringmq_core::{PollItem, Readiness, Source, Wait, poll};
 use crate::{
     error::{Errno, call},
     handle::Entered,
-    socket::{Socket, socket},
+    socket::{SOCKETS, Socket, socket},
 };
 
 /// The bits of `events` and `revents`.
@@ -46,12 +46,39 @@ pub(crate) fn wait(timeout_ms: c_long) -> Wait {
     Wait::from(u64::try_from(timeout_ms).ok().map(Duration::from_millis))
 }
 
+/// How often sockets that other threads use meanwhile are looked at.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// Waits until a target is ready, or the time is up; returns the events of each.
 pub(crate) fn wait_for(
     targets: &[Target],
     wait: Wait,
     mask: Option<&libc::sigset_t>,
 ) -> Result<Vec<i16>, Errno> {
+    let is_shared = |target: &Target| {
+        let entered = SOCKETS.enter(target.socket);
+        entered.is_some_and(|socket| socket.turns.is_some())
+    };
+    if !targets.iter().any(is_shared) {
+        return look(targets, wait, mask);
+    }
+    // A sleep would keep other threads from the socket, or be a second one at the same place.
+    loop {
+        let found = look(targets, Wait::No, None)?;
+        let expired = match wait {
+            Wait::No => true,
+            Wait::Forever => false,
+            Wait::Until(deadline) => Instant::now() >= deadline,
+        };
+        if expired || found.iter().any(|&events| events != 0) {
+            return Ok(found);
+        }
+        poll(&mut [], Wait::from(Some(LOOK)), mask)?;
+    }
+}
+
+/// Waits with all sockets in hand.
+fn look(targets: &[Target], wait: Wait, mask: Option<&libc::sigset_t>) -> Result<Vec<i16>, Errno> {
     // A socket may be there more than once, and is used once.
     let mut handles: Vec<_> = targets.iter().map(|target| target.socket).collect();
     handles.retain(|handle| !handle.is_null());

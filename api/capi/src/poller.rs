@@ -260,7 +260,7 @@ pub unsafe extern "C" fn zmq_poller_wait_all(
     })
 }
 
-/// A descriptor that tells of the poller's thread-safe sockets.
+/// A descriptor that tells of the thread-safe sockets of a poller, which is not offered: EINVAL, as in libzmq without such sockets.
 ///
 /// # Safety
 ///
@@ -271,7 +271,7 @@ pub unsafe extern "C" fn zmq_poller_fd(poller: *mut c_void, fd: *mut c_int) -> c
         self::poller(poller)?;
         // SAFETY: the caller promises it.
         unsafe { checked(fd) }?;
-        // No socket type that is offered is thread-safe.
+        // Thread-safe sockets are looked at by every wait, and ring for nobody.
         Err(Errno(libc::EINVAL))
     })
 }

@@ -11,6 +11,7 @@ use crate::{
     context::{self, Context},
     error::{DONE, Errno, call, call_ptr, text},
     handle::{Entered, Handles, Removed},
+    turns::Turns,
 };
 
 pub(crate) static SOCKETS: Handles<Socket, 65_536> = Handles::new();
@@ -23,6 +24,8 @@ pub(crate) struct Socket {
     pub(crate) more: bool,
     /// The longest part that may be sent.
     pub(crate) message_max: usize,
+    /// For types that several threads may use at once.
+    pub(crate) turns: Option<Arc<Turns>>,
 }
 
 /// The socket behind a handle, for the length of one call, or ENOTSOCK.
@@ -38,8 +41,10 @@ fn open(context: *mut c_void, number: c_int) -> Result<*mut c_void, Errno> {
         .ok()
         .and_then(SocketType::from_number)
         .ok_or(Errno(libc::EINVAL))?;
+    let engine = context.open(socket_type)?;
     let socket = Socket {
-        engine: context.open(socket_type)?,
+        turns: engine.is_concurrent().then(Arc::default),
+        engine,
         message_max: context.message_max(),
         context,
         more: false,
@@ -51,8 +56,16 @@ fn open(context: *mut c_void, number: c_int) -> Result<*mut c_void, Errno> {
 }
 
 fn close(socket: Socket) {
-    let Socket { engine, context, .. } = socket;
+    let Socket {
+        engine,
+        context,
+        turns,
+        ..
+    } = socket;
     drop(engine);
+    if let Some(turns) = turns {
+        turns.advance();
+    }
     context.closed();
 }
 

@@ -3,15 +3,17 @@
 use std::{
     ffi::{c_int, c_void},
     ptr,
+    time::Duration,
 };
 
-use ringmq_core::Wait;
+use ringmq_core::{Wait, options::Options};
 use ringmq_message::Message;
 
 use crate::{
     error::{Errno, bytes, call, checked},
     msg::{length, message},
     socket::{Socket, socket},
+    turns::by_turns,
 };
 
 /// The flags of the calls; other bits are ignored.
@@ -22,22 +24,6 @@ mod flag {
 
 impl Socket {
     #[inline]
-    fn send_wait(&self, flags: c_int) -> Wait {
-        if flags & flag::DONTWAIT != 0 {
-            return Wait::No;
-        }
-        Wait::from(self.engine.options().send_timeout)
-    }
-
-    #[inline]
-    fn receive_wait(&self, flags: c_int) -> Wait {
-        if flags & flag::DONTWAIT != 0 {
-            return Wait::No;
-        }
-        Wait::from(self.engine.options().receive_timeout)
-    }
-
-    #[inline]
     fn check_length(&self, len: usize) -> Result<(), Errno> {
         if len > self.message_max {
             return Err(Errno(libc::EMSGSIZE));
@@ -47,32 +33,73 @@ impl Socket {
 
     /// Sends one part, which is taken. On an error it is still there.
     #[inline]
-    pub(crate) fn send(&mut self, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
+    fn send(&mut self, part: &mut Message, flags: c_int, wait: Wait) -> Result<c_int, Errno> {
         let len = part.len();
         self.check_length(len)?;
         part.set_more(flags & flag::SNDMORE != 0);
-        self.engine.send(part, self.send_wait(flags))?;
+        self.engine.send(part, wait)?;
         Ok(length(len))
     }
 
     /// Sends one part, copied.
     #[inline]
-    fn send_bytes(&mut self, body: &[u8], flags: c_int) -> Result<c_int, Errno> {
+    fn send_bytes(&mut self, body: &[u8], flags: c_int, wait: Wait) -> Result<c_int, Errno> {
         if flags & flag::SNDMORE != 0 {
-            return self.send(&mut Message::from_slice(body), flags);
+            return self.send(&mut Message::from_slice(body), flags, wait);
         }
         self.check_length(body.len())?;
-        self.engine.send_bytes(body, self.send_wait(flags))?;
+        self.engine.send_bytes(body, wait)?;
         Ok(length(body.len()))
     }
 
     /// Receives one part.
     #[inline]
-    pub(crate) fn recv(&mut self, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
-        self.engine.recv(part, self.receive_wait(flags))?;
+    fn recv(&mut self, part: &mut Message, wait: Wait) -> Result<c_int, Errno> {
+        self.engine.recv(part, wait)?;
         self.more = part.more();
         Ok(length(part.len()))
     }
+}
+
+/// Runs a call that may wait for as long as the flags and a timeout of the socket's say.
+#[inline]
+fn waiting(
+    handle: *mut c_void,
+    flags: c_int,
+    timeout: impl FnOnce(&Options) -> Option<Duration>,
+    mut attempt: impl FnMut(&mut Socket, Wait) -> Result<c_int, Errno>,
+) -> Result<c_int, Errno> {
+    let mut socket = socket(handle)?;
+    let wait = match flags & flag::DONTWAIT {
+        0 => Wait::from(timeout(socket.engine.options())),
+        _ => Wait::No,
+    };
+    match socket.turns.clone() {
+        None => attempt(&mut socket, wait),
+        Some(turns) => by_turns(handle, socket, &turns, wait, |socket| attempt(socket, Wait::No)),
+    }
+}
+
+#[inline]
+fn send(handle: *mut c_void, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
+    let timeout = |options: &Options| options.send_timeout;
+    waiting(handle, flags, timeout, |socket, wait| {
+        socket.send(part, flags, wait)
+    })
+}
+
+#[inline]
+fn send_bytes(handle: *mut c_void, body: &[u8], flags: c_int) -> Result<c_int, Errno> {
+    let timeout = |options: &Options| options.send_timeout;
+    waiting(handle, flags, timeout, |socket, wait| {
+        socket.send_bytes(body, flags, wait)
+    })
+}
+
+#[inline]
+fn recv(handle: *mut c_void, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
+    let timeout = |options: &Options| options.receive_timeout;
+    waiting(handle, flags, timeout, |socket, wait| socket.recv(part, wait))
 }
 
 /// Sends a message, which is empty afterwards.
@@ -83,12 +110,16 @@ impl Socket {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_send(msg: *mut Message, handle: *mut c_void, flags: c_int) -> c_int {
     call(|| {
-        let mut socket = socket(handle)?;
         // SAFETY: the caller promises it.
-        let message = unsafe { message(msg) }?;
-        let sent = socket.send(message, flags)?;
-        *message = Message::new();
-        Ok(sent)
+        match unsafe { message(msg) } {
+            Ok(message) => {
+                let sent = send(handle, message, flags)?;
+                *message = Message::new();
+                Ok(sent)
+            }
+            // A socket that is none is told first.
+            Err(error) => socket(handle).and(Err(error)),
+        }
     })
 }
 
@@ -100,9 +131,12 @@ pub unsafe extern "C" fn zmq_msg_send(msg: *mut Message, handle: *mut c_void, fl
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_recv(msg: *mut Message, handle: *mut c_void, flags: c_int) -> c_int {
     call(|| {
-        let mut socket = socket(handle)?;
         // SAFETY: the caller promises it.
-        socket.recv(unsafe { message(msg) }?, flags)
+        match unsafe { message(msg) } {
+            Ok(message) => recv(handle, message, flags),
+            // A socket that is none is told first.
+            Err(error) => socket(handle).and(Err(error)),
+        }
     })
 }
 
@@ -141,7 +175,7 @@ pub unsafe extern "C" fn zmq_send(
     flags: c_int,
 ) -> c_int {
     // SAFETY: the caller promises it.
-    call(|| socket(handle)?.send_bytes(unsafe { bytes(data, len) }, flags))
+    call(|| send_bytes(handle, unsafe { bytes(data, len) }, flags))
 }
 
 /// Sends bytes that stay as they are for ever, without a copy.
@@ -159,7 +193,7 @@ pub unsafe extern "C" fn zmq_send_const(
     call(|| {
         // SAFETY: the caller promises it, for ever.
         let mut part = Message::from_static(unsafe { bytes(data, len) });
-        socket(handle)?.send(&mut part, flags)
+        send(handle, &mut part, flags)
     })
 }
 
@@ -177,7 +211,7 @@ pub unsafe extern "C" fn zmq_recv(
 ) -> c_int {
     call(|| {
         let mut part = Message::new();
-        let received = socket(handle)?.recv(&mut part, flags)?;
+        let received = recv(handle, &mut part, flags)?;
         if !buffer.is_null() {
             // SAFETY: the caller promises room for `len` bytes, and the part is ours.
             unsafe { ptr::copy_nonoverlapping(part.as_ptr(), buffer.cast(), len.min(part.len())) };
@@ -199,7 +233,7 @@ pub unsafe extern "C" fn zmq_sendiov(
     flags: c_int,
 ) -> c_int {
     call(|| {
-        let mut socket = socket(handle)?;
+        socket(handle)?;
         if buffers.is_null() || count == 0 {
             return Err(Errno(libc::EINVAL));
         }
@@ -214,7 +248,7 @@ pub unsafe extern "C" fn zmq_sendiov(
             };
             // SAFETY: the caller promises it.
             let body = unsafe { bytes(buffer.iov_base, buffer.iov_len) };
-            sent = socket.send_bytes(body, flags & !flag::SNDMORE | more)?;
+            sent = send_bytes(handle, body, flags & !flag::SNDMORE | more)?;
         }
         Ok(sent)
     })
@@ -233,7 +267,7 @@ pub unsafe extern "C" fn zmq_recviov(
     flags: c_int,
 ) -> c_int {
     call(|| {
-        let mut socket = socket(handle)?;
+        socket(handle)?;
         // SAFETY: the caller promises it.
         let count = unsafe { checked(count) }.map_err(|_| Errno(libc::EINVAL))?;
         let room = std::mem::take(count);
@@ -242,7 +276,7 @@ pub unsafe extern "C" fn zmq_recviov(
         }
         let mut part = Message::new();
         while *count < room {
-            socket.recv(&mut part, flags)?;
+            recv(handle, &mut part, flags)?;
             // SAFETY: `malloc` takes any size; one byte keeps an empty part apart from a failure.
             let copy = unsafe { libc::malloc(part.len().max(1)) };
             if copy.is_null() {

@@ -46,3 +46,8 @@ fn forks() {
 fn helpers() {
     passes("helpers");
 }
+
+#[test]
+fn drafts() {
+    passes("drafts");
+}

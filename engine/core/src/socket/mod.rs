@@ -80,6 +80,11 @@ impl Socket {
         self.shared.socket_type
     }
 
+    /// Whether its type is one of those that several threads may use at once, by turns.
+    pub fn is_concurrent(&self) -> bool {
+        self.shared.traits.concurrent
+    }
+
     /// The options as they are.
     pub fn options(&self) -> &Options {
         &self.options

@@ -7,11 +7,12 @@ static void join(void *binder, void *connecter, int tcp)
 {
     static int names;
     char endpoint[64];
-    if (tcp) {
+    if (tcp == 1) {
         meet(binder, connecter);
         return;
     }
-    snprintf(endpoint, sizeof endpoint, "inproc://patterns-%d", names++);
+    const char *format = tcp ? "ipc://@patterns-%d-%d" : "inproc://patterns-%d-%d";
+    snprintf(endpoint, sizeof endpoint, format, (int) getpid(), names++);
     CHECK(zmq_bind(binder, endpoint) == 0);
     CHECK(zmq_connect(connecter, endpoint) == 0);
 }
@@ -202,11 +203,35 @@ static void steered(void)
     CHECK(zmq_ctx_term(context) == 0);
 }
 
+static void streams(void)
+{
+    void *context = zmq_ctx_new();
+    void *server = zmq_socket(context, ZMQ_STREAM);
+    void *client = zmq_socket(context, ZMQ_STREAM);
+    char id[256], theirs[256];
+    size_t size = sizeof id;
+    meet(server, client);
+    CHECK(zmq_getsockopt(client, ZMQ_ROUTING_ID, id, &size) == 0);
+    CHECK(size == 5);
+    CHECK(zmq_recv(client, theirs, sizeof theirs, 0) == 5 && memcmp(id, theirs, 5) == 0);
+    RECEIVES(client, "");
+    CHECK(zmq_recv(server, theirs, sizeof theirs, 0) == 5);
+    RECEIVES(server, "");
+    CHECK(zmq_send(client, id, 5, ZMQ_SNDMORE) == 5);
+    SENDS(client, "GET", 0);
+    CHECK(zmq_recv(server, theirs, sizeof theirs, 0) == 5);
+    RECEIVES(server, "GET");
+    CHECK(zmq_close(server) == 0);
+    CHECK(zmq_close(client) == 0);
+    CHECK(zmq_ctx_term(context) == 0);
+}
+
 int main(void)
 {
     void *context = zmq_ctx_new();
     CHECK(context);
-    for (int tcp = 0; tcp < 2; tcp++) {
+    /* In the process, over tcp, and by shared memory. */
+    for (int tcp = 0; tcp < 3; tcp++) {
         pipeline(context, tcp);
         vectors(context, tcp);
         exchange(context, tcp);
@@ -214,6 +239,7 @@ int main(void)
         routing(context, tcp);
     }
     CHECK(zmq_ctx_term(context) == 0);
+    streams();
     broker();
     steered();
     return 0;
