@@ -12,7 +12,7 @@ use ringmq_message::{Buffer, Message, Multipart};
 use crate::{
     Context, Payload,
     access::Access,
-    kind::{Dish, HasParts, Kind, NumbersPeers, Peer, Radio, Receives, Sends, Subscribes},
+    kind::{Dish, HasParts, Kind, NamesPeers, NumbersPeers, Peer, Radio, Receives, Sends, Subscribes},
 };
 
 /// A socket of one of ZeroMQ's types; [`Push`](crate::Push), [`Pull`](crate::Pull) and so on are its names.
@@ -514,6 +514,17 @@ impl<K: Subscribes> Socket<K> {
     /// [`Error::Terminated`].
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), Error> {
         self.core().unsubscribe(prefix.as_ref())
+    }
+}
+
+impl<K: NamesPeers> Socket<K> {
+    /// Whether a message to the peer with that routing id would find room now. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HostUnreachable`] if nobody has the routing id; [`Error::Terminated`].
+    pub fn has_room_for(&self, routing_id: impl AsRef<[u8]>) -> Result<bool, Error> {
+        self.core().has_room_for(routing_id.as_ref())
     }
 }
 

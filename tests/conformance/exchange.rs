@@ -103,7 +103,7 @@ fn stray_answers_are_thrown_away() {
         let question = router.recv_multipart().unwrap();
         let id = question[0].clone();
         router
-            .send_multipart([id.clone(), "no delimiter".into()])
+            .send_multipart([id.clone(), "\0\0\0\u{1}".into(), "".into(), "numbered".into()])
             .unwrap();
         router
             .send_multipart([id.clone(), "".into(), "answer".into()])
@@ -132,5 +132,29 @@ fn the_answer_to_a_peer_that_is_gone_is_dropped() {
         next.connect(&rep.last_endpoint()).unwrap();
         next.send("next").unwrap();
         assert_eq!(texts(&rep), ["next"]);
+    }
+}
+
+#[test]
+fn rfc28_a_reply_without_a_delimiter_ends_its_connection() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (router, req): (Router, Req) = (socket(&context), socket(&context));
+        join(transport, &router, &req);
+        req.send("question").unwrap();
+        let request = router.recv_multipart().unwrap();
+        router
+            .send_multipart([request[0].clone(), "no delimiter".into(), "and so on".into()])
+            .unwrap();
+        if transport == crate::Transport::Inproc {
+            // Within the process it is only ignored.
+            router
+                .send_multipart([request[0].clone(), Message::new(), "answer".into()])
+                .unwrap();
+            assert_eq!(texts(&req), ["answer"]);
+            continue;
+        }
+        assert_silent(&req);
+        eventually("it is disconnected", || router.peer_count() == 0);
     }
 }

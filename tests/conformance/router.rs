@@ -200,3 +200,28 @@ fn a_message_that_is_being_received_survives_its_connection() {
         assert_eq!(texts(&router), ["next", "d"]);
     }
 }
+
+#[test]
+fn a_router_knows_who_has_room() {
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let (router, dealer): (Router, Dealer) = (socket(&context), socket(&context));
+        router.set_send_hwm(2);
+        dealer.set_receive_hwm(2);
+        dealer.set_routing_id("d").unwrap();
+        assert!(matches!(router.has_room_for("d"), Err(Error::HostUnreachable)));
+        join(transport, &router, &dealer);
+        dealer.send("here").unwrap();
+        texts(&router);
+        assert!(router.has_room_for("d").unwrap());
+        let body = "x".repeat(200_000);
+        eventually("it is full", || {
+            router.send_multipart(["d", &body]).unwrap();
+            !router.has_room_for("d").unwrap()
+        });
+        eventually("there is room again", || {
+            let _ = dealer.recv_within(crate::MOMENT);
+            router.has_room_for("d").unwrap()
+        });
+    }
+}

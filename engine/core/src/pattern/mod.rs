@@ -148,6 +148,15 @@ pub(crate) trait Behaviour {
         None
     }
 
+    /// Whether the peer with that routing id has room for a message: `None` if there is no such peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] for types that do not know their peers by routing id.
+    fn has_room(&mut self, _pipes: &mut Pipes, _identity: &[u8]) -> Result<Option<bool>, Error> {
+        Err(Error::NotSupported)
+    }
+
     /// Joins a group.
     fn join(&mut self, _pipes: &mut Pipes, _group: &[u8]) -> Result<(), Error> {
         Err(Error::NotSupported)

@@ -72,21 +72,25 @@ impl Req {
     /// Reads past the envelope of a message, of which `part` is the first part, to its body. False: the message is not
     /// the answer, and is gone.
     fn open_reply(&mut self, pipes: &mut Pipes, key: PipeKey, part: &mut Message) -> bool {
-        if self.replier.is_some_and(|replier| replier != key) {
-            self.queue.skip(pipes, part.more());
-            return false;
-        }
-        if self.correlate {
-            if **part != self.request_id.to_be_bytes() || !part.more() {
-                self.queue.skip(pipes, part.more());
-                return false;
-            }
+        let mut fits = self.replier.is_none_or(|replier| replier == key);
+        let has_id = part.more() && part.len() == size_of::<u32>();
+        fits &= has_id == self.correlate;
+        if has_id {
+            fits &= **part == self.request_id.to_be_bytes();
             if self.queue.part(pipes, part).is_none() {
                 return false;
             }
         }
         if !part.is_empty() || !part.more() {
+            // No reply has ever looked like that: whoever sends it does not keep to the rules (RFC 28).
             self.queue.skip(pipes, part.more());
+            if pipes.get(key).is_some_and(|pipe| pipe.is_foreign()) {
+                pipes.ended.push(key);
+            }
+            return false;
+        }
+        if !fits {
+            self.queue.skip(pipes, true);
             return false;
         }
         self.queue.part(pipes, part).is_some()

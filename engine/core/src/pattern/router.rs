@@ -7,6 +7,7 @@ use ringmq_message::Message;
 
 use super::{Admission, Behaviour, Nothing, Refusal, identity_of, probe};
 use crate::{
+    error::Error,
     options::Options,
     route::{ByIdentity, FairQueue, PipeKey, Pipes},
 };
@@ -244,6 +245,11 @@ impl Behaviour for Router {
 
     fn is_free(&self, identity: &[u8]) -> bool {
         self.table.key(identity).is_none()
+    }
+
+    fn has_room(&mut self, pipes: &mut Pipes, identity: &[u8]) -> Result<Option<bool>, Error> {
+        let key = self.table.key(identity);
+        Ok(key.and_then(|key| pipes.get(key)).map(|pipe| !pipe.is_full()))
     }
 
     fn last_given(&self) -> Option<&[u8]> {

@@ -200,6 +200,11 @@ impl Pipe {
         either!(self, end => end.attach(key));
     }
 
+    /// Whether a peer that breaks the pattern's rules loses its connection. A socket of our own process is only ignored.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.link().is_some()
+    }
+
     /// Changes the high-water marks of the socket that the pipe belongs to.
     pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) {
         self.hwm = either!(self, end => end.set_hwm(send, receive));
