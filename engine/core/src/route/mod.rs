@@ -5,6 +5,8 @@ mod distribute;
 mod fair_queue;
 mod load_balance;
 mod pipes;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use by_identity::ByIdentity;
 pub(crate) use distribute::Distribute;
