@@ -7,6 +7,7 @@ mod endpoints;
 mod exchange;
 mod inproc;
 mod ipc;
+mod matrix;
 mod news;
 mod pipeline;
 mod publish;
