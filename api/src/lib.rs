@@ -79,6 +79,16 @@
 //! A message that was sent is queued, which does not mean that the peer has it: when a connection breaks, messages may be
 //! lost. They never arrive cut or twice, and those of one connection arrive in order.
 //!
+//! # Shared memory
+//!
+//! Two RingMQ processes that talk over `ipc://` move their messages to memory that they share, without any setting; the unix
+//! socket remains for the handshake and as the sign of life, and a libzmq peer goes on using it. The
+//! [monitor](Socket::monitor) reports [`SharedMemory`](monitor::Event::SharedMemory). Each side pays for what it sends with
+//! [`shm_segment_len`](Socket::set_shm_segment_len) bytes per connection, for up to 256 connections of a context; further ones
+//! stay on the socket. [`loan`](Socket::loan) and [`shm_trust_peers`](Socket::set_shm_trust_peers) save the copies of large
+//! bodies, [`busy_poll`](Socket::set_busy_poll) the wake-ups. The peer can read what is sent to it and nothing else, and can
+//! change nothing that has been received. A process that forks must use its sockets in the parent only.
+//!
 //! # Blocking
 //!
 //! Plain calls wait, for as long as the socket's timeouts say (by default for ever); calls that begin with `try_` never

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!  connect ─▶ Resolving ─▶ Connecting ─▶ Handshaking ─▶ Established ─▶ Finishing ─┐
-//!                 ▲            │   accept ──▲  │              │                   │
+//!                 ▲            │   accept ──▲  │ Upgrading ▲  │                   │
 //!                 │            └───────┬───────┴──────┬───────┘                   │
 //!              Pausing ◀── reconnect ──┤           Ending ◀───────────────────────┘
 //!                                      └──────────────┤
 //!                                                 Delivering ─▶ gone
 //! ```
 //!
-//! `Finishing` has sent everything and waits for the peer's end of stream; `Ending` waits for operations in flight;
+//! `Upgrading` agrees with a peer on this machine to share memory, or not to (`upgrade.rs`); `Finishing` has sent everything and waits for the peer's end of stream; `Ending` waits for operations in flight;
 //! `Delivering` keeps received messages until the application has room for them.
 
 use std::{
