@@ -190,6 +190,31 @@ pub(crate) struct Traits {
     pub(crate) concurrent: bool,
 }
 
+const PLAIN: Traits = Traits {
+    discards_input: false,
+    connects_once: false,
+    subscribes: false,
+    raw: false,
+    numbers_peers: false,
+    concurrent: false,
+};
+const ONCE: Traits = Traits {
+    connects_once: true,
+    ..PLAIN
+};
+const SENDER: Traits = Traits {
+    discards_input: true,
+    ..PLAIN
+};
+const SUBSCRIBER: Traits = Traits {
+    subscribes: true,
+    ..PLAIN
+};
+const CONCURRENT: Traits = Traits {
+    concurrent: true,
+    ..PLAIN
+};
+
 macro_rules! patterns {
     ($($variant:ident($behaviour:ty)),* $(,)?) => {
         /// The behaviour of any socket type.
@@ -239,30 +264,6 @@ patterns! {
 impl Pattern {
     /// The one place where a socket type becomes behaviour. `None`: the type is not offered.
     pub(crate) fn new(socket_type: SocketType, seed: u64) -> Option<(Self, Traits)> {
-        const PLAIN: Traits = Traits {
-            discards_input: false,
-            connects_once: false,
-            subscribes: false,
-            raw: false,
-            numbers_peers: false,
-            concurrent: false,
-        };
-        const ONCE: Traits = Traits {
-            connects_once: true,
-            ..PLAIN
-        };
-        const SENDER: Traits = Traits {
-            discards_input: true,
-            ..PLAIN
-        };
-        const SUBSCRIBER: Traits = Traits {
-            subscribes: true,
-            ..PLAIN
-        };
-        const CONCURRENT: Traits = Traits {
-            concurrent: true,
-            ..PLAIN
-        };
         Some(match socket_type {
             SocketType::Pair => (Self::Pair(pair::Pair::default()), PLAIN),
             SocketType::Pub => (Self::Xpub(xpub::Xpub::publisher()), ONCE),

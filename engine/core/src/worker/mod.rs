@@ -7,6 +7,7 @@ mod connect;
 mod ending;
 mod half_open;
 mod listener;
+mod news;
 mod pool;
 mod reading;
 mod sending;

@@ -19,14 +19,14 @@ use std::{
 };
 
 use ringmq_io::Fd;
-use ringmq_message::Message;
 use ringmq_shm::Bell;
-use ringmq_zmtp::{Config, Connection, Failure, Heartbeat, frame::encode_header};
+use ringmq_zmtp::{Config, Connection, Failure, Heartbeat};
 
 use super::{
     Worker,
     connect::Dial,
     listener::Accepted,
+    news,
     upgrade::{self, Upgrade},
 };
 use crate::{
@@ -35,7 +35,6 @@ use crate::{
     monitor::{Credentials, Event, EventRecord, Side},
     options::Options,
     pipe::{self, Peer, Pipe, Rings},
-    receive::ReceiveSide,
     socket::{SocketCommand, SocketShared},
     worker::WorkerShared,
 };
@@ -308,24 +307,6 @@ fn wire_config(session: &Session) -> Config {
     config
 }
 
-/// Tells the application of the new connection, and prepares what it shall hear when that is lost, as far as it has asked
-/// for either.
-fn begin_news(session: &Session, side: &mut ReceiveSide) {
-    let options = &session.options;
-    let notify = session.socket.is_raw(options) && options.stream_notify;
-    if notify || options.router_notify.connects {
-        side.announce(Message::new());
-    }
-    let last = if session.dial.is_some() {
-        &options.hiccup_message
-    } else {
-        &options.disconnect_message
-    };
-    let empty = (notify || options.router_notify.disconnects).then(Message::new);
-    let last = (!last.is_empty()).then(|| Message::from_slice(last));
-    side.set_last_words(empty.into_iter().chain(last).collect());
-}
-
 impl Worker {
     pub(super) fn add_session(&mut self, mut session: Session) -> u32 {
         session.serial = self.next_serial();
@@ -402,16 +383,7 @@ impl Worker {
             let Some(connection) = &mut side.connection else {
                 return;
             };
-            if !session.options.hello_message.is_empty() {
-                // Behind what the connection still has to say.
-                session.link.transmit.push_control(connection.transmit());
-                let count = connection.transmit().len();
-                connection.transmitted(count);
-                let hello = &session.options.hello_message;
-                let header = encode_header(0, hello.len() as u64);
-                session.link.transmit.push_control(header.as_slice());
-                session.link.transmit.push_control(hello);
-            }
+            news::greet(session, connection);
             if session.socket.traits.subscribes {
                 let board = lock(&session.socket.subscriptions);
                 for prefix in board.set.iter() {
@@ -425,7 +397,7 @@ impl Worker {
                 credentials: session.credentials,
                 named: false,
             };
-            begin_news(session, &mut side);
+            news::begin(session, &mut side);
             peer
         };
         session.peer_identity = peer.identity.clone();
