@@ -73,6 +73,12 @@ impl<'a> PollItem<'a> {
         self.ready.readable = readable && self.interest.readable;
         self.ready.writable = writable && self.interest.writable;
     }
+
+    fn found_fd(&mut self, fd: Readiness) {
+        self.found(fd.readable, fd.writable);
+        self.ready.urgent = fd.urgent;
+        self.ready.broken = fd.broken;
+    }
 }
 
 /// Waits until at least one item is ready, and returns how many are: 0 when the time is up. While this sleeps, `mask`
@@ -84,9 +90,13 @@ impl<'a> PollItem<'a> {
 pub fn poll(items: &mut [PollItem<'_>], wait: Wait, mask: Option<&libc::sigset_t>) -> Result<usize, Error> {
     let started = Instant::now();
     let budget = Duration::from_micros(limits::SPIN_WAIT_US);
+    let mut fds_are_known = false;
     loop {
+        // Descriptors first: one of them may be a socket's own, which falls silent when the socket is looked at.
+        if !std::mem::take(&mut fds_are_known) {
+            look_at_fds(items)?;
+        }
         look_at_sockets(items)?;
-        look_at_fds(items, Some(Duration::ZERO), None)?;
         let ready = items.iter().filter(|item| item.ready.any()).count();
         if ready > 0 || wait == Wait::No {
             return Ok(ready);
@@ -102,7 +112,7 @@ pub fn poll(items: &mut [PollItem<'_>], wait: Wait, mask: Option<&libc::sigset_t
             std::thread::yield_now();
             continue;
         }
-        sleep(items, remaining, mask)?;
+        fds_are_known = sleep(items, remaining, mask)?;
     }
 }
 
@@ -116,15 +126,15 @@ fn look_at_sockets(items: &mut [PollItem<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Sleeps until a descriptor is ready or a socket has something to do.
+/// Sleeps until a descriptor is ready or a socket has something to do. False if it did not come to that.
 fn sleep(
     items: &mut [PollItem<'_>],
     limit: Option<Duration>,
     mask: Option<&libc::sigset_t>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut quiet = true;
     let mut armed = 0;
-    let mut outcome = Ok(());
+    let mut outcome = Ok(false);
     for item in items.iter_mut() {
         match item.socket().map(Socket::begin_waiting_on_fd) {
             None => {}
@@ -137,7 +147,7 @@ fn sleep(
         armed += 1;
     }
     if quiet && outcome.is_ok() {
-        outcome = wait_for_all(items, limit, mask);
+        outcome = wait_for_all(items, limit, mask).map(|()| true);
     }
     for item in &mut items[..armed] {
         if let Some(socket) = item.socket() {
@@ -148,11 +158,7 @@ fn sleep(
 }
 
 /// Polls the descriptors, if there are any.
-fn look_at_fds<'a>(
-    items: &mut [PollItem<'a>],
-    limit: Option<Duration>,
-    mask: Option<&libc::sigset_t>,
-) -> Result<(), Error> {
+fn look_at_fds<'a>(items: &mut [PollItem<'a>]) -> Result<(), Error> {
     let entry = |item: &PollItem<'a>| match item.source {
         Source::Fd(fd) => Some(poll_fd(fd, item.interest)),
         Source::Socket(_) => None,
@@ -161,33 +167,49 @@ fn look_at_fds<'a>(
     if fds.is_empty() {
         return Ok(());
     }
-    wait_fds_masked(&mut fds, limit, mask)?;
+    wait_fds_masked(&mut fds, Some(Duration::ZERO), None)?;
     let watching = items
         .iter_mut()
         .filter(|item| matches!(item.source, Source::Fd(_)));
     for (item, fd) in watching.zip(&fds) {
-        item.found(fd.is_readable(), fd.is_writable());
-        item.ready.urgent = fd.is_urgent();
-        item.ready.broken = fd.is_broken();
+        item.found_fd(readiness(fd));
     }
     Ok(())
 }
 
-/// Polls everything, only to sleep: what there is will be looked at afterwards.
+/// Polls everything to sleep. What sockets have will be looked at afterwards.
 fn wait_for_all(
-    items: &[PollItem<'_>],
+    items: &mut [PollItem<'_>],
     limit: Option<Duration>,
     mask: Option<&libc::sigset_t>,
 ) -> Result<(), Error> {
-    let mut fds = Vec::with_capacity(items.len());
-    for item in items {
-        fds.push(match &item.source {
-            Source::Fd(fd) => poll_fd(*fd, item.interest),
-            Source::Socket(socket) => PollFd::borrowed(socket.waitable_fd()?, true, false),
-        });
+    let mut found = Vec::with_capacity(items.len());
+    {
+        let mut fds = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            fds.push(match &item.source {
+                Source::Fd(fd) => poll_fd(*fd, item.interest),
+                Source::Socket(socket) => PollFd::borrowed(socket.waitable_fd()?, true, false),
+            });
+        }
+        wait_fds_masked(&mut fds, limit, mask)?;
+        found.extend(fds.iter().map(readiness));
     }
-    wait_fds_masked(&mut fds, limit, mask)?;
+    for (item, found) in items.iter_mut().zip(found) {
+        if matches!(item.source, Source::Fd(_)) {
+            item.found_fd(found);
+        }
+    }
     Ok(())
+}
+
+fn readiness(fd: &PollFd<'_>) -> Readiness {
+    Readiness {
+        readable: fd.is_readable(),
+        writable: fd.is_writable(),
+        urgent: fd.is_urgent(),
+        broken: fd.is_broken(),
+    }
 }
 
 fn poll_fd(fd: BorrowedFd<'_>, interest: Readiness) -> PollFd<'_> {

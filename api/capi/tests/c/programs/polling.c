@@ -223,6 +223,23 @@ static void quiet(void)
     CHECK(!readable(fd));
 }
 
+/* A socket's own descriptor beside the socket: both are told of what wakes it. */
+static void both(void)
+{
+    void *in = zmq_socket(context, ZMQ_PULL);
+    void *out = zmq_socket(context, ZMQ_PUSH);
+    CHECK(zmq_bind(in, "inproc://both") == 0);
+    int fd = get_int(in, ZMQ_FD);
+    get_int(in, ZMQ_EVENTS);
+    CHECK(zmq_connect(out, "inproc://both") == 0);
+    /* A new connection is news, and no message. */
+    zmq_pollitem_t items[] = {{in, 0, ZMQ_POLLIN, 0}, {NULL, fd, ZMQ_POLLIN, 0}};
+    CHECK(zmq_poll(items, 2, -1) == 1);
+    CHECK(items[0].revents == 0 && items[1].revents == ZMQ_POLLIN);
+    CHECK(zmq_close(in) == 0);
+    CHECK(zmq_close(out) == 0);
+}
+
 int main(void)
 {
     context = zmq_ctx_new();
@@ -236,6 +253,7 @@ int main(void)
     poller();
     interrupted();
     quiet();
+    both();
     /* Everything again with a socket whose descriptor is watched. */
     arrays();
     poller();
