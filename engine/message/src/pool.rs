@@ -12,7 +12,6 @@
 //! threads gave back; what exceeds them is freed. A block that no longer finds room pushes out blocks of other sizes, so a
 //! change of traffic does not leave the cache full of sizes that nobody wants. [`trim`] empties the cache of the calling
 //! thread, and the end of a thread empties its cache as well; blocks in use at that time are freed when they are dropped.
-//! A thread gives blocks of up to 4 KiB back to their owner by the sixteen, and keeps fewer than that meanwhile.
 
 mod class;
 #[cfg_attr(
@@ -217,16 +216,8 @@ impl Header {
             // SAFETY: it is this thread's own cache, and the caller hands the block over.
             return unsafe { (*home).put(header, class) };
         }
-        #[cfg(not(loom))]
-        // SAFETY: the caller hands the block over.
-        unsafe {
-            thread::give_back(home, header, class);
-        }
         // SAFETY: homes outlive their blocks, and the caller hands the block over.
-        #[cfg(loom)]
-        unsafe {
-            (*home).give_back(header, class);
-        }
+        unsafe { (*home).give_back(header, class) };
     }
 
     /// Gives a block to the allocator.

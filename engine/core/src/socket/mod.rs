@@ -227,7 +227,8 @@ impl Socket {
         if !self.shared.is_quiet() {
             self.process_commands()?;
         }
-        self.pipes.patient = wait != Wait::No;
+        // Who polls busily does not leave the core to others, and who shall sleep at once does not look for long.
+        self.pipes.patient = wait != Wait::No && self.options.busy_poll.is_none();
         match self.pattern.recv(&mut self.pipes, message) {
             Ok(()) => Ok(()),
             Err(nothing) => self.recv_slow(message, nothing, wait),

@@ -143,33 +143,15 @@ impl Home {
     /// The block belongs to this home and class, is alive, and neither referenced nor in a list.
     #[inline]
     pub(super) unsafe fn give_back(&self, block: NonNull<Header>, class: usize) {
-        // SAFETY: a chain of one; the caller hands it over.
-        unsafe { self.give_back_all(block, block, 1, class) };
-    }
-
-    /// [`give_back`](Self::give_back) for `count` blocks, linked from `first` to `last`.
-    ///
-    /// # Safety
-    ///
-    /// The blocks belong to this home and class, are alive, and neither referenced nor in another list.
-    pub(super) unsafe fn give_back_all(
-        &self,
-        first: NonNull<Header>,
-        last: NonNull<Header>,
-        count: usize,
-        class: usize,
-    ) {
         let others = &self.others;
-        let len = count * class::capacity(class);
+        let len = class::capacity(class);
         // Counted first, so that the owner never takes off more than was added.
         let has_room = others.bytes.fetch_add(len, Relaxed) + len <= RETURNED_BYTES_MAX;
-        // SAFETY: the caller hands the blocks over.
-        if !has_room || !unsafe { others.lists[class].push(first, last) } {
+        // SAFETY: the caller hands the block over.
+        if !has_room || !unsafe { others.lists[class].push(block) } {
             others.bytes.fetch_sub(len, Relaxed);
-            // A push that failed has changed the last link.
-            // SAFETY: the blocks have not been given away.
-            unsafe { last.as_ref().next.with_mut(|next| *next = ptr::null_mut()) };
-            Chain(first.as_ptr()).free();
+            // SAFETY: the block has not been given away.
+            unsafe { Header::free(block) };
         }
     }
 

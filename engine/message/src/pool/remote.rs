@@ -25,26 +25,25 @@ impl RemoteList {
         }
     }
 
-    /// Adds blocks that are linked from `first` to `last`, unless the list is closed: then says `false` and leaves them to
-    /// the caller.
+    /// Adds a block, unless the list is closed: then says `false` and leaves the block to the caller.
     ///
     /// # Safety
     ///
-    /// The blocks are alive, and neither referenced nor in another list.
+    /// The block is alive, and neither referenced nor in a list.
     #[inline]
-    pub(super) unsafe fn push(&self, first: NonNull<Header>, last: NonNull<Header>) -> bool {
+    pub(super) unsafe fn push(&self, block: NonNull<Header>) -> bool {
         let mut head = self.head.load(Relaxed);
         loop {
             if head == CLOSED {
                 return false;
             }
             // SAFETY: the block is alive, and nobody else knows it until the exchange succeeds.
-            unsafe { last.as_ref().next.with_mut(|next| *next = head) };
-            // Release publishes the links, and all that was done with the blocks, to the Acquire swap in `take_all`. That the
+            unsafe { block.as_ref().next.with_mut(|next| *next = head) };
+            // Release publishes the link, and all that was done with the block, to the Acquire swap in `take_all`. That the
             // head may have been taken and pushed again meanwhile does no harm: it is the head all the same.
             match self
                 .head
-                .compare_exchange_weak(head, first.as_ptr(), publishing(), Relaxed)
+                .compare_exchange_weak(head, block.as_ptr(), publishing(), Relaxed)
             {
                 Ok(_) => return true,
                 Err(now) => head = now,
