@@ -44,10 +44,17 @@ pub(crate) enum Moved {
     Broken,
 }
 
+/// What adding a part came to.
+pub(crate) enum Pushed {
+    /// Nothing has to wait; the producer is the application's again.
+    Gone(Sender),
+    /// It waits. If nothing did before, the worker does not know, whether or not it has the producer.
+    Waits { first: bool },
+}
+
 impl SpillPlace {
-    /// Adds a part, behind those that wait. With `sender` the application gives the ring's producer away. Returns the
-    /// producer if nothing has to wait.
-    pub(crate) fn push(&self, part: Message, sender: Option<Sender>) -> Option<Sender> {
+    /// Adds a part, behind those that wait. With `sender` the application gives the ring's producer away.
+    pub(crate) fn push(&self, part: Message, sender: Option<Sender>) -> Pushed {
         let mut place = lock(&self.spill);
         if let Some(sender) = sender {
             *place = Some(Box::new(Spill {
@@ -58,10 +65,13 @@ impl SpillPlace {
             }));
         }
         // Without a spill the connection has just been cut, and the part is lost with what lay in the ring.
-        let spill = place.as_mut()?;
+        let Some(spill) = place.as_mut() else {
+            return Pushed::Waits { first: false };
+        };
+        let first = spill.parts.is_empty();
         spill.parts.push_back(part);
         spill.advance();
-        take_idle(&mut place)
+        take_idle(&mut place).map_or(Pushed::Waits { first }, Pushed::Gone)
     }
 
     /// The application moves what there is room for, and takes the producer back if nothing waits.

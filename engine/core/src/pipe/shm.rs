@@ -16,6 +16,7 @@ use crate::{
     link::Link,
     pace::arrives_soon,
     shm_inbox::{Inbox, Taken},
+    spill::Pushed,
     worker::{Command, Permit},
 };
 
@@ -547,10 +548,10 @@ impl Outgoing {
         if !part.more() {
             self.written += 1;
         }
-        let begins = self.sender.is_some();
-        self.sender = link.spill.push(part, self.sender.take());
-        if begins && self.sender.is_none() {
-            link.worker.push(Command::Spilled(link.clone()));
+        match link.spill.push(part, self.sender.take()) {
+            Pushed::Gone(sender) => self.sender = Some(sender),
+            Pushed::Waits { first: false } => {}
+            Pushed::Waits { first: true } => link.worker.push(Command::Spilled(link.clone())),
         }
     }
 }
