@@ -53,15 +53,16 @@ pub(crate) enum Pushed {
 }
 
 impl SpillPlace {
-    /// Adds a part, behind those that wait. With `sender` the application gives the ring's producer away.
-    pub(crate) fn push(&self, part: Message, sender: Option<Sender>) -> Pushed {
+    /// Adds a part, behind those that wait. With `sender` the application gives the ring's producer away; `within` says that
+    /// it has written earlier parts of the same message.
+    pub(crate) fn push(&self, part: Message, sender: Option<Sender>, within: bool) -> Pushed {
         let mut place = lock(&self.spill);
         if let Some(sender) = sender {
             *place = Some(Box::new(Spill {
                 sender,
                 parts: VecDeque::new(),
                 done: 0,
-                within: false,
+                within,
             }));
         }
         // Without a spill the connection has just been cut, and the part is lost with what lay in the ring.
@@ -119,6 +120,7 @@ impl SpillPlace {
             if spill.parts.back().is_none_or(Message::more) {
                 spill.parts.clear();
                 spill.done = 0;
+                spill.within = false;
                 spill.sender.rollback();
             }
         }

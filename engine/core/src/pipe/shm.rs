@@ -86,6 +86,8 @@ struct Outgoing {
     awaits_room: Option<u64>,
     /// The ring was full for as long as it is worth waiting: the next message goes to the spill.
     may_spill: bool,
+    /// The last part belongs to a message that is not complete.
+    within: bool,
     _permit: Permit,
 }
 
@@ -123,6 +125,7 @@ impl ShmEnd {
             expected_len: 0,
             awaits_room: None,
             may_spill: false,
+            within: false,
             _permit: rings.permit,
         });
         let link = &self.wire.link;
@@ -290,10 +293,13 @@ impl ShmEnd {
     pub(crate) fn rollback(&mut self) {
         match &mut self.outgoing {
             None => self.wire.rollback(),
-            Some(outgoing) => match &mut outgoing.sender {
-                Some(sender) => sender.rollback(),
-                None => self.wire.link.spill.rollback(),
-            },
+            Some(outgoing) => {
+                outgoing.within = false;
+                match &mut outgoing.sender {
+                    Some(sender) => sender.rollback(),
+                    None => self.wire.link.spill.rollback(),
+                }
+            }
         }
     }
 
@@ -532,6 +538,7 @@ impl Outgoing {
     fn finish_part(&mut self, len: usize, more: bool) {
         self.expected_len = len;
         self.may_spill = false;
+        self.within = more;
         if !more {
             self.written += 1;
             if let Some(sender) = &mut self.sender {
@@ -548,7 +555,8 @@ impl Outgoing {
         if !part.more() {
             self.written += 1;
         }
-        match link.spill.push(part, self.sender.take()) {
+        let within = std::mem::replace(&mut self.within, part.more());
+        match link.spill.push(part, self.sender.take(), within) {
             Pushed::Gone(sender) => self.sender = Some(sender),
             Pushed::Waits { first: false } => {}
             Pushed::Waits { first: true } => link.worker.push(Command::Spilled(link.clone())),
