@@ -408,9 +408,7 @@ impl Worker {
         if !session.socket.is_raw(&session.options) {
             session.emit(Event::Handshaken);
         }
-        if rings.is_some() {
-            session.emit(Event::SharedMemory);
-        }
+        let is_shared = rings.is_some();
         let mut orphaned = false;
         match session.pipe.take() {
             Some(mut pipe) => {
@@ -430,6 +428,10 @@ impl Worker {
                         .notify(|key| SocketCommand::Upgraded(key, Box::new(rings)));
                 }
             }
+        }
+        if is_shared {
+            // Now that the socket's next call finds the rings.
+            session.emit(Event::SharedMemory);
         }
         self.pump_control(slot);
         self.list_for_sending(slot);
