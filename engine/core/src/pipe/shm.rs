@@ -461,7 +461,13 @@ impl ShmEnd {
             sender.stop_asking();
         }
         self.sleeps = self.sleeps.wrapping_add(1);
-        if self.sleeps.is_multiple_of(limits::SLEEPS_PER_DRAIN)
+        // While messages wait for room the bell is the worker's, which empties it and must not miss it.
+        let is_ours = self
+            .outgoing
+            .as_ref()
+            .is_none_or(|outgoing| outgoing.sender.is_some());
+        if is_ours
+            && self.sleeps.is_multiple_of(limits::SLEEPS_PER_DRAIN)
             && let Some(bell) = &self.bell
         {
             // Its edges wake whether it is read or not; it must only not fill up.
