@@ -15,7 +15,8 @@ use crate::engine::ringmq::RingMq;
 use crate::engine::stock::Stock;
 use crate::engine::{Endpoint, Engine, EngineError, EngineKind};
 use crate::scenario::{Pattern, Sample, Scenario, Transport};
-use crate::{latency, machine, throughput};
+use crate::throughput::{self, Look};
+use crate::{latency, machine};
 
 /// The first argument of a child.
 const CHILD: &str = "__child";
@@ -142,7 +143,11 @@ fn play_side<E: Engine>(engine: &E, assignment: &Assignment, side: Side) -> Resu
         (Pattern::PushPull | Pattern::InPlace, Side::Bind) => {
             let mut pull = engine.pull()?;
             listen(engine, &mut pull, assignment)?;
-            let flow = throughput::receive_for(&mut pull, size_bytes, duration)?;
+            let look = match pattern {
+                Pattern::InPlace => Look::All,
+                _ => Look::Head,
+            };
+            let flow = throughput::receive_for(&mut pull, size_bytes, look, duration)?;
             say(&Word::Sample(Sample::Flow(flow)));
             Ok(())
         }

@@ -15,7 +15,7 @@ use crate::histogram::RoundTrips;
 pub enum Pattern {
     /// One PUSH floods one PULL: messages per second at the PULL.
     PushPull,
-    /// The same with bodies that are written where the library wants them, and read where they arrive.
+    /// The same with bodies that are written in full where the library wants them, and read in full where they arrive.
     InPlace,
     /// One REQ and one REP, one message under way: the round trip at the REQ.
     ReqRep,

@@ -44,16 +44,30 @@ pub fn send_count(push: &mut impl Sender, size_bytes: usize, count: u64) -> Resu
     Ok(())
 }
 
-/// Receives what [`flood`] sends for `duration` after the first message, and checks that every message has the
-/// right size and comes in its turn.
-pub fn receive_for(pull: &mut impl Receiver, size_bytes: usize, duration: Duration) -> Result<Flow> {
-    receive_in_turn(pull, size_bytes, 0)?;
+/// How much of a body the receiver looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The number at its head.
+    Head,
+    /// Every byte, as [`flood_in_place`] writes them.
+    All,
+}
+
+/// Receives what [`flood`] or [`flood_in_place`] sends for `duration` after the first message, and checks that every
+/// message has the right size and comes in its turn.
+pub fn receive_for(
+    pull: &mut impl Receiver,
+    size_bytes: usize,
+    look: Look,
+    duration: Duration,
+) -> Result<Flow> {
+    receive_in_turn(pull, size_bytes, look, 0)?;
     let start = Instant::now();
     let mut messages = 0;
     loop {
         for _ in 0..STRIDE {
             messages += 1;
-            receive_in_turn(pull, size_bytes, messages)?;
+            receive_in_turn(pull, size_bytes, look, messages)?;
         }
         let elapsed = start.elapsed();
         if elapsed >= duration {
@@ -66,12 +80,13 @@ pub fn receive_for(pull: &mut impl Receiver, size_bytes: usize, duration: Durati
     }
 }
 
-fn receive_in_turn(pull: &mut impl Receiver, size_bytes: usize, number: u64) -> Result<()> {
+fn receive_in_turn(pull: &mut impl Receiver, size_bytes: usize, look: Look, number: u64) -> Result<()> {
     let right = pull.recv(|body| {
         body.len() == size_bytes
             && body
                 .first_chunk()
                 .is_none_or(|&head| u64::from_le_bytes(head) == number)
+            && (look == Look::Head || is_filled(body, number as u8))
     })?;
     if right {
         return Ok(());
@@ -79,6 +94,12 @@ fn receive_in_turn(pull: &mut impl Receiver, size_bytes: usize, number: u64) -> 
     Err(EngineError::Corrupt(format!(
         "message {number} is lost, damaged or out of turn"
     )))
+}
+
+/// Whether everything behind the number is `byte`. Looks at all of it, so that it costs what reading costs.
+fn is_filled(body: &[u8], byte: u8) -> bool {
+    let rest = body.get(size_of::<u64>()..).unwrap_or_default();
+    rest.iter().fold(0, |differs, &found| differs | (found ^ byte)) == 0
 }
 
 /// Receives `count` messages; the clock starts after the first, as libzmq's `local_thr` does it. Returns the
@@ -137,15 +158,32 @@ mod tests {
             next: 0,
             body: |number: u64| number.to_le_bytes().to_vec(),
         };
-        let flow = receive_for(&mut pull, 8, Duration::ZERO).unwrap();
+        let flow = receive_for(&mut pull, 8, Look::Head, Duration::ZERO).unwrap();
         assert_eq!((flow.messages, pull.next), (STRIDE, STRIDE + 1));
     }
 
     #[test]
     fn a_lost_message_fails_the_run() {
         let lossy = |number: u64| (number + u64::from(number >= 100)).to_le_bytes().to_vec();
-        let error = receive_for(&mut Scripted { next: 0, body: lossy }, 8, Duration::ZERO).unwrap_err();
+        let error = receive_for(
+            &mut Scripted { next: 0, body: lossy },
+            8,
+            Look::Head,
+            Duration::ZERO,
+        )
+        .unwrap_err();
         assert!(error.to_string().starts_with("message 100 "), "{error}");
+    }
+
+    #[test]
+    fn a_byte_that_nobody_wrote_fails_a_run_that_looks_at_all() {
+        let body = |number: u64, last: u8| [&number.to_le_bytes()[..], &[number as u8; 91], &[last]].concat();
+        let run = |look, spoiled: bool| {
+            let body = |number: u64| body(number, number as u8 ^ u8::from(spoiled && number == 50));
+            receive_for(&mut Scripted { next: 0, body }, 100, look, Duration::ZERO)
+        };
+        assert!(run(Look::All, false).is_ok() && run(Look::Head, true).is_ok());
+        assert!(run(Look::All, true).is_err());
     }
 
     #[test]
@@ -168,7 +206,9 @@ mod tests {
             (0..=STRIDE).try_for_each(|number| push.send(&body(number)))
         });
         assert_eq!(
-            receive_for(&mut pull, 16, Duration::ZERO).unwrap().messages,
+            receive_for(&mut pull, 16, Look::Head, Duration::ZERO)
+                .unwrap()
+                .messages,
             STRIDE
         );
         sender.join().unwrap().unwrap();
