@@ -50,6 +50,7 @@ fn an_idle_connection_costs_little_memory() {
         let mut first = Subject::start(SUBJECT, &["clients", address, "100"], None);
         first.hear("connected");
         let before = settled_kib(server.pid());
+        let with_first = descriptors(server.pid());
         let many = Subject::start(SUBJECT, &["clients", address, &COUNT.to_string()], None);
         many.hear("connected");
         let growth = settled_kib(server.pid()).saturating_sub(before) as f64 / COUNT as f64;
@@ -59,8 +60,14 @@ fn an_idle_connection_costs_little_memory() {
             "{driver}: {growth:.2} KiB per idle connection"
         );
 
-        // The memory of those that leave is there for those that come.
+        // The memory of those that leave is there for those that come, once the server has noticed.
         many.end();
+        let left = process::poll_until(
+            Duration::from_secs(10),
+            || descriptors(server.pid()),
+            |&now| now <= with_first,
+        );
+        assert!(left <= with_first, "{driver}: {left} descriptors are left");
         let again = Subject::start(SUBJECT, &["clients", address, &COUNT.to_string()], None);
         again.hear("connected");
         let regrowth = settled_kib(server.pid()).saturating_sub(before) as f64 / COUNT as f64;

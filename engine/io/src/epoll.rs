@@ -19,8 +19,9 @@ use std::{
     time::Duration,
 };
 
-/// Events taken per kernel entry. More wait for their turn in the kernel, which is fair about it.
-const EVENTS: usize = 1024;
+/// Events taken per kernel entry. More wait for their turn in the kernel, which is fair about it. Few, because each may become
+/// a receive that holds a buffer until the next entry.
+const EVENTS: usize = 64;
 
 /// Event data of the waker's bell; descriptors are named by their number.
 const BELL: u64 = u64::MAX;
