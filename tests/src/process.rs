@@ -20,6 +20,12 @@ pub fn descriptors(pid: u32) -> usize {
     entries(pid, "fd").len()
 }
 
+/// Mapped memory files.
+pub fn maps(pid: u32) -> usize {
+    let maps = read(pid, "maps");
+    maps.lines().filter(|line| line.contains("/memfd:")).count()
+}
+
 /// Threads.
 pub fn threads(pid: u32) -> usize {
     entries(pid, "task").len()
