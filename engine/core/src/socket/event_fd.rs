@@ -32,8 +32,8 @@ impl Socket {
             self.give_back();
             self.watched = true;
             self.shared.parker.arm(ParkOn::Fd);
-            // What waits here already rang nobody.
-            if !self.shared.is_quiet() {
+            // What has come already rang nobody, and peers that share memory ring from here on.
+            if !self.arm_rings()? {
                 self.shared.parker.wake();
             }
         }
