@@ -309,7 +309,13 @@ impl Pipe {
     /// already, and then nothing will be reported.
     pub(crate) fn ask_for_room(&mut self) -> bool {
         let written = self.backlog() + self.taken;
-        let threshold = (written + self.hwm / 2).saturating_sub(self.hwm).max(1);
+        // Without a mark it is a ring that is full, and any message less in it will do.
+        let wanted = if self.hwm == 0 {
+            0
+        } else {
+            (written + self.hwm / 2).saturating_sub(self.hwm)
+        };
+        let threshold = wanted.max(1);
         self.taken = either!(self, end => end.ask_for_room(threshold));
         if self.has_room() {
             either!(self, end => end.stop_asking());

@@ -82,7 +82,7 @@ struct Outgoing {
     taken: u64,
     /// Length of the last part, which is what the next is expected to have.
     expected_len: usize,
-    /// The socket waits until this many messages are taken, and for room in the ring.
+    /// The socket waits until this many messages of the pipe are taken, and for room in the ring.
     awaits_room: Option<u64>,
     /// The ring was full for as long as it is worth waiting: the next message goes to the spill.
     may_spill: bool,
@@ -221,14 +221,19 @@ impl ShmEnd {
         })
     }
 
-    /// Notes what the socket waits for; `room_came` looks at it, and for a sleep `arm` tells the peer.
+    /// Notes what the socket waits for; `room_came` looks at it, and for a sleep `arm` tells the peer. What is still on its
+    /// way to the peer by the connection is reported by the session.
     pub(crate) fn ask_for_room(&mut self, threshold: u64) -> u64 {
-        let elsewhere = self.written_before + self.wire.taken();
+        let of_wire = threshold.saturating_sub(self.written_before);
         let Some(outgoing) = &mut self.outgoing else {
-            return self.written_before + self.wire.ask_for_room(threshold - self.written_before);
+            return self.written_before + self.wire.ask_for_room(of_wire);
         };
-        outgoing.awaits_room = Some(threshold.saturating_sub(elsewhere));
-        elsewhere + self.present_taken()
+        outgoing.awaits_room = Some(threshold);
+        let all = self.wire.written();
+        if self.wire.taken() < all {
+            self.wire.ask_for_room(of_wire.min(all));
+        }
+        self.taken()
     }
 
     pub(crate) fn stop_asking(&mut self) {
@@ -256,7 +261,7 @@ impl ShmEnd {
     }
 
     fn find_room(&mut self) -> bool {
-        let taken = self.present_taken();
+        let taken = self.taken();
         let Some(outgoing) = &mut self.outgoing else {
             return false;
         };
@@ -431,7 +436,19 @@ impl ShmEnd {
 
     /// Whether something has happened since [`arm`](Self::arm), for the look between that and the sleep.
     pub(crate) fn has_news(&mut self) -> bool {
-        self.inboxes.front_mut().is_some_and(Inbox::has_news) || self.is_room_there()
+        if self.inboxes.front_mut().is_some_and(Inbox::has_news) {
+            return true;
+        }
+        let was_elsewhere = self.producer_is_elsewhere();
+        // With the producer back in hand there is more to ask the peer for.
+        self.is_room_there() || (was_elsewhere && !self.producer_is_elsewhere())
+    }
+
+    /// Messages wait for room, and the producer is with them.
+    fn producer_is_elsewhere(&self) -> bool {
+        self.outgoing
+            .as_ref()
+            .is_some_and(|outgoing| outgoing.sender.is_none())
     }
 
     /// Announces to the peer that this thread is about to sleep, and until what. The caller fences and then looks for
@@ -440,11 +457,14 @@ impl ShmEnd {
         if let Some(inbox) = self.inboxes.front_mut() {
             inbox.arm();
         }
+        let elsewhere = self.written_before + self.wire.taken();
         if let Some(outgoing) = &mut self.outgoing
             && let (Some(threshold), Some(sender)) = (outgoing.awaits_room, &mut outgoing.sender)
         {
+            // As long as the connection has not taken what was queued before, the peer alone cannot make all the room.
+            let taken_at = threshold.saturating_sub(elsewhere).min(outgoing.written);
             // A peer that lied is met by the look that follows.
-            let _ = sender.ask_for_room(threshold, outgoing.expected_len);
+            let _ = sender.ask_for_room(taken_at, outgoing.expected_len);
         }
     }
 
@@ -462,11 +482,7 @@ impl ShmEnd {
         }
         self.sleeps = self.sleeps.wrapping_add(1);
         // While messages wait for room the bell is the worker's, which empties it and must not miss it.
-        let is_ours = self
-            .outgoing
-            .as_ref()
-            .is_none_or(|outgoing| outgoing.sender.is_some());
-        if is_ours
+        if !self.producer_is_elsewhere()
             && self.sleeps.is_multiple_of(limits::SLEEPS_PER_DRAIN)
             && let Some(bell) = &self.bell
         {
