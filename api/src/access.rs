@@ -32,6 +32,13 @@ pub trait Access {
 
     /// Receives a part. Waits as the socket's option says if `wait` does not.
     fn recv(&self, message: &mut Message, wait: Option<Wait>) -> Result<(), Error>;
+
+    /// Waits until something holds that depends on what peers do.
+    fn wait_until(
+        &self,
+        wait: Wait,
+        holds: impl FnMut(&mut Socket) -> Result<bool, Error>,
+    ) -> Result<(), Error>;
 }
 
 /// For one thread at a time: `Send`, and not `Sync`.
@@ -82,6 +89,20 @@ impl Access for Exclusive {
         let wait = wait.unwrap_or_else(|| Wait::from(core.options().receive_timeout));
         loop {
             match core.recv(message, wait) {
+                Err(Error::Interrupted) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn wait_until(
+        &self,
+        wait: Wait,
+        mut holds: impl FnMut(&mut Socket) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let mut core = self.core();
+        loop {
+            match core.wait_until(wait, &mut holds) {
                 Err(Error::Interrupted) => {}
                 outcome => return outcome,
             }
@@ -220,6 +241,24 @@ impl Access for Shared {
             wait,
             |socket| Wait::from(socket.options().receive_timeout),
             |socket| socket.recv(message, Wait::No),
+        )
+    }
+
+    fn wait_until(
+        &self,
+        wait: Wait,
+        mut holds: impl FnMut(&mut Socket) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        self.retry(
+            Some(wait),
+            |_| wait,
+            |socket| {
+                if holds(socket)? {
+                    Ok(())
+                } else {
+                    Err(Error::WouldBlock)
+                }
+            },
         )
     }
 }

@@ -114,11 +114,13 @@ pub mod kind;
 pub mod monitor;
 mod options;
 mod payload;
+mod peers;
 mod poller;
 mod socket;
 
 pub use context::{Context, ContextBuilder, IoDriver, Pinning};
 pub use payload::Payload;
+pub use peers::{Counters, Drops, PeerId, PeerInfo, Statistics, Traffic};
 pub use poller::{Interest, PollEvent, Poller};
 pub use ringmq_core::options::{ReconnectStop, RouterNotify, XpubManual, XpubVerbosity};
 pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};

@@ -9,6 +9,7 @@ mod inproc;
 mod ipc;
 mod matrix;
 mod news;
+mod peers;
 mod pipeline;
 mod publish;
 mod router;

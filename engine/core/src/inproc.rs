@@ -77,11 +77,7 @@ impl Inproc {
         for mut waiting in waiting {
             waiting.pipe.found(party);
             waiting.pipe.greet(party.hello);
-            let peer = Peer {
-                identity: party.identity.to_vec(),
-                credentials: None,
-                named: false,
-            };
+            let peer = peer(name, party.identity, party.socket);
             waiting
                 .socket
                 .push(SocketCommand::Up(waiting.key, Box::new(peer)));
@@ -109,7 +105,7 @@ impl Inproc {
         let Some(bound) = names.bound.get(name) else {
             let (mut ours, mut theirs) = local_pair(party, None);
             ours.endpoint = party.endpoint;
-            theirs.peer.identity = party.identity.to_vec();
+            theirs.peer = peer(name, party.identity, party.socket);
             ours.greet(party.hello);
             let key = attach(ours, false);
             let waiting = Waiting {
@@ -131,13 +127,23 @@ impl Inproc {
         };
         let (mut ours, mut theirs) = local_pair(party, Some(&binder));
         ours.endpoint = party.endpoint;
-        ours.peer.identity = bound.identity.clone();
+        ours.peer = peer(name, &bound.identity, &bound.socket);
         theirs.endpoint = bound.endpoint;
-        theirs.peer.identity = party.identity.to_vec();
+        theirs.peer = peer(name, party.identity, party.socket);
         ours.greet(party.hello);
         theirs.greet(binder.hello);
         attach(ours, true);
         // Pushed before connecting returns: the binding socket's next call finds it, and what is sent through it.
         bound.socket.push(SocketCommand::Attach(Box::new(theirs)));
+    }
+}
+
+/// A socket as a peer of another one, by a name of the context.
+fn peer(name: &str, identity: &[u8], socket: &Arc<SocketShared>) -> Peer {
+    Peer {
+        identity: identity.to_vec(),
+        address: format!("inproc://{name}").into(),
+        socket_type: Some(socket.socket_type),
+        ..Peer::default()
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     receive::{Pumped, Receive},
     socket::{SocketCommand, SocketShared},
     spill::SpillPlace,
+    tally::Tally,
     transmit::{Inline, Transmit},
     worker::{Command, WorkerShared},
 };
@@ -35,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) receive: Receive,
     /// Messages that found no room in a shared ring.
     pub(crate) spill: SpillPlace,
+    /// What has passed; the pipe's counts.
+    pub(crate) tally: Arc<Tally>,
 }
 
 impl Link {
@@ -53,6 +56,7 @@ impl Link {
             transmit,
             receive,
             spill: SpillPlace::default(),
+            tally: Arc::default(),
         })
     }
 

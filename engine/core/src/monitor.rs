@@ -171,10 +171,20 @@ pub enum DropCause {
     PeerGone,
     /// LINGER ran out.
     LingerExpired,
-    /// The socket was closed before the owner received them. Not reported yet.
+    /// The socket was closed before the owner received them. What a shared ring still held is not counted.
     Closed,
     /// A part was in the kernel's hands when the connection ended, so that nobody knows whether it arrived.
     FateUnknown,
+}
+
+impl DropCause {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::HighWaterMark,
+        Self::PeerGone,
+        Self::LingerExpired,
+        Self::Closed,
+        Self::FateUnknown,
+    ];
 }
 
 impl Event {

@@ -173,6 +173,11 @@ impl Receive {
         }
     }
 
+    /// Messages pushed to the pipe so far.
+    pub(crate) fn delivered(&self) -> u64 {
+        lock(&self.side).delivered
+    }
+
     /// Lends the right to read to the application. To be called by the worker, with nothing of the connection in flight.
     pub(crate) fn lend(&self, fd: Arc<Fd>) {
         let mut side = lock(&self.side);

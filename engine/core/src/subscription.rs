@@ -158,6 +158,11 @@ impl SubscriptionTrie {
         })
     }
 
+    /// How many pipes hold any prefix.
+    pub fn holders(&self) -> usize {
+        self.shares.len()
+    }
+
     /// Number of distinct prefixes that are held.
     pub fn len(&self) -> usize {
         self.radix.len()

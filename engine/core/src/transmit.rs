@@ -266,6 +266,11 @@ impl Transmit {
         lock(&self.side).established = true;
     }
 
+    /// Whether messages may flow.
+    pub(crate) fn is_established(&self) -> bool {
+        lock(&self.side).established
+    }
+
     /// The connection is gone. The right stays with (or comes to) the worker; a message of which the kernel has some
     /// bytes is dropped, the next one not begun goes out first on the next connection.
     /// Returns how many messages were cut, and whether the producer waits for the credit.

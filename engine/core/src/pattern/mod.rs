@@ -133,6 +133,11 @@ pub(crate) trait Behaviour {
         true
     }
 
+    /// The routing id by which the owner addresses a peer, for types that do.
+    fn routing_id(&self, _key: PipeKey) -> Option<&[u8]> {
+        None
+    }
+
     /// The routing id that was given to a peer last, by types whose peers have none of their own.
     fn last_given(&self) -> Option<&[u8]> {
         None
@@ -165,6 +170,12 @@ pub(crate) trait Behaviour {
     /// Leaves a group.
     fn leave(&mut self, _pipes: &mut Pipes, _group: &[u8]) -> Result<(), Error> {
         Err(Error::NotSupported)
+    }
+
+    /// How many peers a message of this topic or group would go to, or without one, how many have subscribed to anything;
+    /// `None` for types that do not match.
+    fn audience(&mut self, _pipes: &mut Pipes, _topic: Option<&[u8]>) -> Option<usize> {
+        None
     }
 
     /// How many distinct prefixes are subscribed to; `None` for types that do not match.

@@ -115,6 +115,16 @@ impl Behaviour for Radio {
         false
     }
 
+    fn audience(&mut self, pipes: &mut Pipes, group: Option<&[u8]>) -> Option<usize> {
+        if self.unread {
+            self.read_peers(pipes);
+        }
+        Some(match group {
+            None => self.groups.holders(),
+            Some(group) => self.groups.members(group).len(),
+        })
+    }
+
     fn configure(&mut self, options: &Options) {
         self.no_drop = options.xpub_nodrop;
     }

@@ -252,6 +252,10 @@ impl Behaviour for Router {
         Ok(key.and_then(|key| pipes.get(key)).map(|pipe| !pipe.is_full()))
     }
 
+    fn routing_id(&self, key: PipeKey) -> Option<&[u8]> {
+        self.table.identity(key)
+    }
+
     fn last_given(&self) -> Option<&[u8]> {
         self.raw.then_some(&*self.last_given)
     }

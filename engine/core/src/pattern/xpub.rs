@@ -312,6 +312,26 @@ impl Behaviour for Xpub {
         })
     }
 
+    fn audience(&mut self, pipes: &mut Pipes, topic: Option<&[u8]>) -> Option<usize> {
+        if self.unread {
+            self.read_peers(pipes);
+        }
+        Some(match topic {
+            None => self.subscriptions.holders(),
+            Some(topic) => {
+                let mut matching = Vec::new();
+                self.subscriptions.matches(topic, |key| matching.push(key));
+                matching.sort_unstable();
+                matching.dedup();
+                if self.invert {
+                    self.peers.len() - matching.len()
+                } else {
+                    matching.len()
+                }
+            }
+        })
+    }
+
     fn topics_count(&mut self, pipes: &mut Pipes) -> Option<usize> {
         if self.unread {
             self.read_peers(pipes);

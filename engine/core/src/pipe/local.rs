@@ -17,6 +17,7 @@ use crate::{
     link::{UNATTACHED, lock},
     pace::arrives_soon,
     socket::{SocketCommand, SocketShared},
+    tally::Tally,
 };
 
 /// No threshold is set.
@@ -28,6 +29,8 @@ const ABSENT: u64 = u64::MAX;
 /// What both ends share.
 struct Junction {
     sides: [CachePadded<Side>; 2],
+    /// What either side has sent and received.
+    tallies: [Arc<Tally>; 2],
     /// The message that the second, binding side wants to receive when the first one goes.
     farewell: OnceLock<Box<[u8]>>,
     /// The newest message from either side, if only that is kept (ZMQ_CONFLATE).
@@ -100,6 +103,7 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
     let conflate = first.conflate || second.is_some_and(|party| party.conflate);
     let junction = Arc::new(Junction {
         sides: [side(Some(first)), side(second)],
+        tallies: Default::default(),
         farewell: OnceLock::new(),
         newest: conflate.then(Default::default),
     });
@@ -113,9 +117,10 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
         other.set_farewell(party.disconnect);
     }
     let hwms = (one.hwm(), other.hwm());
+    let tallies = one.junction.tallies.clone();
     (
-        Pipe::new(End::Local(one), hwms.0, 0),
-        Pipe::new(End::Local(other), hwms.1, 0),
+        Pipe::new(End::Local(one), hwms.0, 0, tallies[0].clone()),
+        Pipe::new(End::Local(other), hwms.1, 0, tallies[1].clone()),
     )
 }
 
@@ -191,6 +196,11 @@ impl LocalEnd {
     #[inline]
     pub(crate) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// Messages that the other side has written.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.junction.tallies[1 - self.me].read().sent.messages
     }
 
     pub(crate) fn taken(&self) -> u64 {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use ringmq_message::{Message, wire::ring};
+use ringmq_zmtp::SocketType;
 
 use local::LocalEnd;
 pub(crate) use local::local_pair;
@@ -29,6 +30,7 @@ use crate::{
     options::Options,
     receive::Receive,
     socket::SocketShared,
+    tally::Tally,
     transmit::Transmit,
     worker::{Command, WorkerShared},
 };
@@ -41,6 +43,10 @@ pub(crate) struct Peer {
     pub(crate) credentials: Option<Credentials>,
     /// The identity is the name that we gave the peer, whatever it calls itself.
     pub(crate) named: bool,
+    /// The peer's end of the connection, as an endpoint; empty while there has been none.
+    pub(crate) address: Arc<str>,
+    /// What it said it is; nothing of a peer that has not shaken hands.
+    pub(crate) socket_type: Option<SocketType>,
 }
 
 impl Peer {
@@ -49,16 +55,16 @@ impl Peer {
         Self {
             named: !identity.is_empty(),
             identity,
-            credentials: None,
+            ..Self::default()
         }
     }
 
     /// The peer is there; a name that we gave it stays.
     pub(crate) fn introduce(&mut self, peer: Self) {
-        if self.named {
-            self.credentials = peer.credentials;
-        } else {
-            *self = peer;
+        let former = std::mem::replace(self, peer);
+        if former.named {
+            self.named = true;
+            self.identity = former.identity;
         }
     }
 }
@@ -87,6 +93,11 @@ pub(crate) struct Pipe {
     pub(crate) in_fair_queue: bool,
     /// The pipe is in its socket's round of pipes with room.
     pub(crate) in_balance: bool,
+    /// What has passed.
+    pub(crate) tally: Arc<Tally>,
+    /// Bytes of the parts before the present one of the message that is written, and of the one that is read.
+    written_part: u64,
+    read_part: u64,
 }
 
 /// What is at the other end.
@@ -125,7 +136,7 @@ macro_rules! either {
 }
 
 impl Pipe {
-    fn new(end: End, hwm: u64, endpoint: u64) -> Self {
+    fn new(end: End, hwm: u64, endpoint: u64, tally: Arc<Tally>) -> Self {
         Self {
             peer: Peer::default(),
             number: 0,
@@ -139,6 +150,9 @@ impl Pipe {
             losses: Losses::default(),
             in_fair_queue: false,
             in_balance: false,
+            tally,
+            written_part: 0,
+            read_part: 0,
         }
     }
 
@@ -328,21 +342,42 @@ impl Pipe {
     /// the middle of a message.
     #[inline]
     pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
-        self.writing = message.more();
+        self.begin_part(message.len(), message.more());
         either!(self, end => end.write(message, epoch));
+    }
+
+    /// Counts a part that is about to be written.
+    #[inline]
+    fn begin_part(&mut self, len: usize, more: bool) {
+        self.writing = more;
+        let bytes = self.written_part + len as u64;
+        self.written_part = if more { bytes } else { 0 };
+        if !more {
+            self.tally.sent(bytes);
+        }
+    }
+
+    /// Counts a part that was read.
+    #[inline]
+    fn end_part(&mut self, message: &Message) {
+        let bytes = self.read_part + message.len() as u64;
+        self.read_part = if message.more() { bytes } else { 0 };
+        if !message.more() {
+            self.tally.received(bytes);
+        }
     }
 
     /// Writes one part by copying it, for which it must be small enough; otherwise as [`write`](Self::write).
     #[inline]
     pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
-        self.writing = more;
+        self.begin_part(body.len(), more);
         either!(self, end => end.write_bytes(body, more, epoch));
     }
 
     /// Writes one part and leaves it with the caller.
     #[inline]
     pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
-        self.writing = message.more();
+        self.begin_part(message.len(), message.more());
         match &mut self.end {
             End::Wire(wire) => wire.write_shared(message, epoch),
             End::Shm(shm) => shm.write_shared(message, epoch),
@@ -377,6 +412,7 @@ impl Pipe {
     /// Takes back the parts of an incomplete message. True if there was one.
     pub(crate) fn rollback(&mut self) -> bool {
         let cut = std::mem::take(&mut self.writing);
+        self.written_part = 0;
         if cut {
             either!(self, end => end.rollback());
         }
@@ -386,12 +422,42 @@ impl Pipe {
     /// The next part, in order; a message's parts follow each other without a gap. `patient`: the caller would wait.
     #[inline]
     pub(crate) fn read(&mut self, message: &mut Message, patient: bool) -> Read {
-        match &mut self.end {
+        let read = match &mut self.end {
             End::Wire(wire) => wire.read(message, self.closed),
             End::Newest(newest) => newest.read(message, self.closed),
             End::Local(local) => local.read(message, self.closed, patient),
             End::Shm(shm) => shm.read(message, self.closed, patient),
+        };
+        if let Read::Part = read {
+            self.end_part(message);
         }
+        read
+    }
+
+    /// Messages that the other side has not taken yet.
+    pub(crate) fn unsent(&mut self) -> u64 {
+        self.taken = either!(self, end => end.taken());
+        self.backlog()
+    }
+
+    /// Messages that were delivered and not read; `None` where only the peer knows how many lie there.
+    pub(crate) fn unread(&mut self) -> Option<u64> {
+        let delivered = match &self.end {
+            End::Local(local) => local.delivered(),
+            End::Shm(shm) if shm.is_upgraded() => return None,
+            _ => self.link()?.receive.delivered(),
+        };
+        Some(delivered.saturating_sub(self.tally.read().received.messages))
+    }
+
+    /// Messages may flow at this moment, as far as this side knows.
+    pub(crate) fn is_established(&self) -> bool {
+        !self.closed && self.link().is_none_or(|link| link.transmit.is_established())
+    }
+
+    /// Messages go by shared memory.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(&self.end, End::Shm(shm) if shm.is_upgraded())
     }
 
     /// Reads the connection on this thread, if the worker has lent the right. True when something may have come.
@@ -448,6 +514,7 @@ pub(crate) fn pair(
         Transmit::new(ring, framed),
         receive,
     );
+    let tally = link.tally.clone();
     let hwm = u64::from(options.send_hwm);
     let wire = |queue| WireEnd::new(link.clone(), writer, queue, framed);
     let end = if conflate {
@@ -457,5 +524,5 @@ pub(crate) fn pair(
     } else {
         End::Wire(wire(queue))
     };
-    (link, Pipe::new(end, hwm, endpoint))
+    (link, Pipe::new(end, hwm, endpoint, tally))
 }

@@ -12,4 +12,4 @@ pub(crate) use by_identity::ByIdentity;
 pub(crate) use distribute::Distribute;
 pub(crate) use fair_queue::{FairQueue, Queued};
 pub(crate) use load_balance::{Balanced, LoadBalance};
-pub(crate) use pipes::{PipeKey, Pipes};
+pub(crate) use pipes::{PipeKey, Pipes, place};

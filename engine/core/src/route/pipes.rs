@@ -1,8 +1,11 @@
 //! A socket's pipes by key.
 
+use std::sync::Arc;
+
 use crate::{
     monitor::DropCause,
     pipe::{Peer, Pipe},
+    tally::DropTally,
 };
 
 /// Names a pipe at its socket: place and generation, so that a late report about a pipe that is gone is recognised.
@@ -18,6 +21,8 @@ pub(crate) struct Pipes {
     pub(crate) ended: Vec<PipeKey>,
     /// Messages that were dropped, and of which the socket has not told its monitor yet.
     pub(crate) drops: Vec<Dropped>,
+    /// All that the socket has dropped, for whoever reads its counters.
+    dropped: Arc<DropTally>,
     /// Counts the receives of the socket, by which a pipe tells a lock-step exchange from a stream.
     pub(crate) epoch: u64,
     /// The receive in progress would wait.
@@ -38,11 +43,20 @@ struct Slot {
     pipe: Option<Box<Pipe>>,
 }
 
-fn place(key: PipeKey) -> usize {
+/// Where the pipe lies, or lay.
+pub(crate) fn place(key: PipeKey) -> usize {
     key as u32 as usize
 }
 
 impl Pipes {
+    /// No pipes, and what they drop is counted there.
+    pub(crate) fn counting(dropped: Arc<DropTally>) -> Self {
+        Self {
+            dropped,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn insert(&mut self, pipe: Pipe) -> PipeKey {
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -79,8 +93,12 @@ impl Pipes {
     /// A message for the peer is dropped because its queue is full.
     #[cold]
     pub(crate) fn lose(&mut self, key: PipeKey) {
-        if let Some(count) = self.get(key).and_then(|pipe| pipe.losses.add()) {
-            self.note_drop(key, DropCause::HighWaterMark, count);
+        let Some(pipe) = self.get(key) else { return };
+        pipe.tally.lost();
+        let report = pipe.losses.add();
+        self.dropped.add_lost();
+        if let Some(count) = report {
+            self.report(key, DropCause::HighWaterMark, count);
         }
     }
 
@@ -88,13 +106,23 @@ impl Pipes {
     #[inline]
     pub(crate) fn regain(&mut self, key: PipeKey) {
         if let Some(count) = self.get(key).and_then(|pipe| pipe.losses.end_run()) {
-            self.note_drop(key, DropCause::HighWaterMark, count);
+            self.report(key, DropCause::HighWaterMark, count);
         }
     }
 
-    /// Notes messages that were dropped, for the socket to report.
+    /// Counts messages that were dropped, for the socket to report.
     #[cold]
     pub(crate) fn note_drop(&mut self, key: PipeKey, cause: DropCause, count: u64) {
+        if count > 0
+            && let Some(pipe) = self.get(key)
+        {
+            pipe.tally.dropped(cause, count);
+            self.dropped.add(cause, count);
+            self.report(key, cause, count);
+        }
+    }
+
+    fn report(&mut self, key: PipeKey, cause: DropCause, count: u64) {
         if let Some(pipe) = self.get(key) {
             let (endpoint, peer) = (pipe.endpoint, pipe.peer.clone());
             self.drops.push(Dropped {

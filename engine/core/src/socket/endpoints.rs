@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     inproc::Party,
     limits,
-    link::UNATTACHED,
+    link::{UNATTACHED, lock},
     monitor::{Event, EventRecord, Side},
     options::Options,
     pipe::{self, Peer},
@@ -71,7 +71,7 @@ impl Endpoints {
         entry.map_or("", |entry| &entry.name)
     }
 
-    fn remove(&mut self, id: u64) {
+    pub(super) fn remove(&mut self, id: u64) {
         self.entries.retain(|entry| entry.id != id);
     }
 }
@@ -144,7 +144,8 @@ impl Socket {
             .inproc()
             .connect(name, &party(&shared, &options, id), |mut pipe, known| {
                 if !named.is_empty() {
-                    pipe.peer = Peer::named(named);
+                    let found = std::mem::replace(&mut pipe.peer, Peer::named(named));
+                    pipe.peer.introduce(found);
                 }
                 self.attach(pipe, known).unwrap_or(UNATTACHED)
             });
@@ -299,6 +300,7 @@ impl Socket {
         self.pattern.behaviour().detached(&mut self.pipes, key);
         self.pipes.regain(key);
         self.report_drops();
+        lock(&self.shared.ledger).leave(key);
         if let Some(mut pipe) = self.pipes.remove(key) {
             pipe.rollback();
         }

@@ -4,6 +4,7 @@ mod endpoints;
 mod event_fd;
 mod peers;
 mod rings;
+mod roster;
 mod shared;
 mod sleeper;
 mod wait;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use ringmq_message::Message;
 use ringmq_zmtp::SocketType;
 
+pub use roster::{Counters, PeerId, PeerInfo};
 pub(crate) use shared::{SocketCommand, SocketShared};
 pub use sleeper::Sleeper;
 pub use wait::{Events, Wait};
@@ -21,6 +23,7 @@ use crate::{
     context::Context,
     error::Error,
     limits,
+    link::lock,
     monitor::{self, Credentials, DropCause, Event, EventMask, EventRecord, Listener, MonitorReceiver, Side},
     options::Options,
     pattern::{Admission, Nothing, Pattern, Refusal},
@@ -61,12 +64,13 @@ impl Socket {
         let options = context.default_options(socket_type);
         pattern.behaviour().configure(&options);
         pattern.behaviour().bind_shared(&shared);
+        let pipes = Pipes::counting(shared.dropped.clone());
         Ok(Self {
             context: context.clone(),
             shared,
             options,
             pattern,
-            pipes: Pipes::default(),
+            pipes,
             endpoints: Endpoints::default(),
             commands: Vec::new(),
             lending: wait::Lending::default(),
@@ -385,6 +389,8 @@ impl Socket {
         if let Some(pipe) = self.pipes.get(key) {
             pipe.set_hwm(send, receive);
             pipe.attach(key);
+            let tally = pipe.tally.clone();
+            lock(&self.shared.ledger).enter(key, &tally);
         }
         self.watch_rings(key);
         if self.pattern.behaviour().attached(&mut self.pipes, key, known) == Admission::Refused {
@@ -450,6 +456,7 @@ impl Socket {
         self.pattern.behaviour().detached(&mut self.pipes, key);
         self.pipes.regain(key);
         self.report_drops();
+        lock(&self.shared.ledger).leave(key);
         if let Some(mut pipe) = self.pipes.remove(key)
             && !pipe.is_closed()
         {
@@ -467,10 +474,14 @@ impl Drop for Socket {
         for key in self.pipes.keys() {
             self.pipes.regain(key);
         }
-        self.report_drops();
-        for pipe in self.pipes.iter_mut() {
+        for key in self.pipes.keys() {
+            let Some(pipe) = self.pipes.get(key) else { continue };
             pipe.rollback();
+            let unread = pipe.unread().unwrap_or(0);
+            self.pipes.note_drop(key, DropCause::Closed, unread);
         }
+        self.report_drops();
+        lock(&self.shared.ledger).leave_all();
         self.context.close_socket(&self.shared, self.options.linger);
         self.set_listener(None);
     }

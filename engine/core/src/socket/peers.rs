@@ -1,6 +1,6 @@
 //! What some types can do beside sending and receiving: subscribe, join groups, and deal with single peers.
 
-use super::Socket;
+use super::{Socket, Wait, wait::Outcome};
 use crate::error::Error;
 
 impl Socket {
@@ -39,6 +39,43 @@ impl Socket {
         let count = self.pattern.behaviour().topics_count(&mut self.pipes);
         self.bury();
         count.ok_or(Error::NotSupported)
+    }
+
+    /// How many peers a message of this topic, or to this group, would go to now; without one, how many peers have
+    /// subscribed to anything (PUB, XPUB and RADIO).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSupported`] for other types, [`Error::Terminated`].
+    pub fn audience(&mut self, topic: Option<&[u8]>) -> Result<usize, Error> {
+        self.process_commands()?;
+        let count = self.pattern.behaviour().audience(&mut self.pipes, topic);
+        self.bury();
+        count.ok_or(Error::NotSupported)
+    }
+
+    /// Waits until something holds that depends on what peers do; it is looked at whenever something may have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WouldBlock`] or [`Error::TimedOut`] as `wait` asks, [`Error::Terminated`], [`Error::Interrupted`], and
+    /// those of `holds`.
+    pub fn wait_until(
+        &mut self,
+        wait: Wait,
+        mut holds: impl FnMut(&mut Self) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let mut waiting = self.start_waiting(wait, true);
+        loop {
+            if holds(self)? {
+                self.finish_waiting(waiting);
+                return Ok(());
+            }
+            match self.wait_for_commands(&mut waiting)? {
+                Outcome::Again => self.process_commands()?,
+                Outcome::Expired(error) => return Err(error),
+            }
+        }
     }
 
     /// Joins a group of at most 255 bytes (DISH).

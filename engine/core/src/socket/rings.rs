@@ -98,11 +98,13 @@ impl Socket {
     pub(super) fn cut_rings(&mut self, key: PipeKey) {
         let epoch = self.pipes.epoch;
         let Some(pipe) = self.pipes.get(key) else { return };
-        let endpoint = pipe.endpoint;
+        let (endpoint, tally) = (pipe.endpoint, pipe.tally.clone());
         let count = pipe.shm().map_or(0, |shm| shm.cut(epoch));
         if count == 0 {
             return;
         }
+        tally.dropped(DropCause::FateUnknown, count);
+        self.shared.dropped.add(DropCause::FateUnknown, count);
         self.shared.emit(EventRecord {
             side: Side::Connect,
             remote: self.endpoints.name(endpoint).to_owned(),

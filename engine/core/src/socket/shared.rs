@@ -16,6 +16,7 @@ use crate::{
     pattern::Traits,
     pipe::{Peer, Pipe, Rings},
     subscription::SubscriptionSet,
+    tally::{DropTally, Ledger},
 };
 
 /// What workers tell a socket.
@@ -60,6 +61,9 @@ pub(crate) struct SocketShared {
     gathering: AtomicBool,
     pub(crate) subscriptions: Mutex<Board>,
     monitor: Mutex<Option<Box<dyn Listener>>>,
+    /// The counts of the socket's pipes.
+    pub(crate) ledger: Mutex<Ledger>,
+    pub(crate) dropped: Arc<DropTally>,
 }
 
 impl SocketShared {
@@ -74,6 +78,8 @@ impl SocketShared {
             gathering: AtomicBool::new(false),
             subscriptions: Mutex::new(Board::default()),
             monitor: Mutex::new(None),
+            ledger: Mutex::default(),
+            dropped: Arc::default(),
         }
     }
 

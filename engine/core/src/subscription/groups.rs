@@ -43,6 +43,11 @@ impl GroupTable {
         self.members.get(group).map_or(&[], |members| members)
     }
 
+    /// How many pipes are in any group.
+    pub(crate) fn holders(&self) -> usize {
+        self.joined.values().filter(|groups| !groups.is_empty()).count()
+    }
+
     fn forget(&mut self, group: &[u8], key: PipeKey) {
         if let Some(members) = self.members.get_mut(group) {
             members.retain(|member| *member != key);

@@ -206,7 +206,7 @@ impl Worker {
         };
         let Some(dial) = &session.dial else { return };
         session.local = local_addr(&fd)
-            .map(|address| last_endpoint(&address))
+            .map(|address| last_endpoint(&address).into())
             .unwrap_or_default();
         session.fd = Some(fd.clone());
         match meet(&*dial.transport, &fd, &session.options) {

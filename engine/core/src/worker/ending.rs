@@ -172,10 +172,7 @@ impl Worker {
         };
         let cut = session.link.transmit.disconnected();
         if cut > 0 {
-            session.emit(Event::Dropped {
-                cause: DropCause::FateUnknown,
-                count: cut,
-            });
+            session.note_drop(DropCause::FateUnknown, cut);
         }
         lock(&session.link.receive.side).disconnected();
         session.upgrade = None;
@@ -191,10 +188,7 @@ impl Worker {
         if session.pipe_per_connection && session.pipe.is_none() {
             let dropped = session.link.transmit.discard();
             if dropped > 0 {
-                session.emit(Event::Dropped {
-                    cause: DropCause::PeerGone,
-                    count: dropped,
-                });
+                session.note_drop(DropCause::PeerGone, dropped);
             }
             session.link.close();
             let worker = session.link.worker.clone();
@@ -260,10 +254,7 @@ impl Worker {
             } else {
                 DropCause::PeerGone
             };
-            session.emit(Event::Dropped {
-                cause,
-                count: dropped,
-            });
+            session.note_drop(cause, dropped);
         }
         session.link.close();
         self.sending.retain(|&listed| listed != slot);

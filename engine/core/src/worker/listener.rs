@@ -37,7 +37,7 @@ pub(super) struct Listener {
     pub(super) socket: Arc<SocketShared>,
     options: Arc<Options>,
     pub(super) endpoint: u64,
-    name: String,
+    name: Arc<str>,
     /// Closed; the place is free when the poll has come back.
     closing: bool,
     /// Who waits for that; told by the end of the channel.
@@ -52,7 +52,7 @@ pub(crate) struct Accepted {
     pub(super) socket: Arc<SocketShared>,
     pub(super) options: Arc<Options>,
     pub(super) endpoint: u64,
-    pub(super) local: String,
+    pub(super) local: Arc<str>,
     pub(super) remote: Address,
     pub(super) credentials: Option<Credentials>,
 }
@@ -66,7 +66,7 @@ impl Listener {
         self.socket.emit(EventRecord {
             event,
             side: Side::Bind,
-            local: self.name.clone(),
+            local: self.name.to_string(),
             remote: String::new(),
             peer: None,
             credentials,
@@ -87,7 +87,7 @@ impl Worker {
             socket: new.socket,
             options: new.options,
             endpoint: new.endpoint,
-            name,
+            name: name.into(),
             closing: false,
             closed: None,
             resting: false,

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     limits,
     link::{Link, lock},
-    monitor::{Credentials, Event, EventRecord, Side},
+    monitor::{Credentials, DropCause, Event, EventRecord, Side},
     options::Options,
     pipe::{self, Peer, Pipe, Rings},
     socket::{SocketCommand, SocketShared},
@@ -130,8 +130,8 @@ pub(super) struct Session {
     pub(super) timer: Option<Instant>,
     /// The last change of the subscriptions that the connection's announcement contained.
     announced: u64,
-    pub(super) local: String,
-    pub(super) remote: String,
+    pub(super) local: Arc<str>,
+    pub(super) remote: Arc<str>,
     /// Who is at the other end of the present connection, if it is a unix socket; `None` over tcp.
     pub(super) credentials: Option<Credentials>,
     peer_identity: Vec<u8>,
@@ -188,8 +188,8 @@ impl Session {
             wire_deadline: None,
             timer: None,
             announced: 0,
-            local: String::new(),
-            remote: String::new(),
+            local: Arc::default(),
+            remote: Arc::default(),
             credentials: None,
             peer_identity: Vec::new(),
             is_local: false,
@@ -215,7 +215,7 @@ impl Session {
         session.pipe = Some(Box::new(pipe));
         session.pipe_per_connection = true;
         session.local = local;
-        session.remote = remote;
+        session.remote = remote.into();
         session.is_local = credentials.is_some();
         session.credentials = credentials;
         session
@@ -233,7 +233,7 @@ impl Session {
         let mut session = Self::new(link, socket, options, endpoint);
         session.pipe_per_connection = pipe.is_some();
         session.pipe = pipe;
-        session.remote = dial.text.clone();
+        session.remote = dial.text.as_str().into();
         session.is_local = dial.is_local();
         session.dial = Some(dial);
         session.phase = Phase::Resolving;
@@ -256,11 +256,18 @@ impl Session {
             } else {
                 Side::Bind
             },
-            local: self.local.clone(),
-            remote: self.remote.clone(),
+            local: self.local.to_string(),
+            remote: self.remote.to_string(),
             peer: (!self.peer_identity.is_empty()).then(|| self.peer_identity.as_slice().into()),
             credentials: self.credentials,
         });
+    }
+
+    /// Messages for the peer are given up.
+    pub(super) fn note_drop(&self, cause: DropCause, count: u64) {
+        self.link.tally.dropped(cause, count);
+        self.socket.dropped.add(cause, count);
+        self.emit(Event::Dropped { cause, count });
     }
 
     pub(super) fn raw_fd(&self) -> i32 {
@@ -391,11 +398,13 @@ impl Worker {
                 }
                 session.announced = board.sequence;
             }
-            let identity = connection.peer().map(|peer| peer.identity.clone());
+            let announced = connection.peer();
             let peer = Peer {
-                identity: identity.unwrap_or_default(),
+                identity: announced.map_or_else(Vec::new, |peer| peer.identity.clone()),
                 credentials: session.credentials,
                 named: false,
+                address: session.remote.clone(),
+                socket_type: announced.map(|peer| peer.socket_type),
             };
             news::begin(session, &mut side);
             peer
