@@ -1,6 +1,6 @@
 //! What a worker hands to the application thread: whole messages, by the span.
 
-use ringmq_message::{Message, Span};
+use ringmq_message::{Message, Slab, Span};
 
 use crate::limits;
 
@@ -30,6 +30,19 @@ pub(crate) enum Mark {
 }
 
 impl Inbound {
+    /// A short run of frames in memory of its own. Parts of a message that drip in one by one must not keep a slab each.
+    pub(crate) fn unpinned(self) -> Self {
+        match self {
+            Inbound::Frames { span, messages } if span.len() < limits::SHARE_BODY_MIN => {
+                let mut own = Slab::with_capacity(span.len());
+                own.extend_from_slice(&span);
+                let span = own.split(span.len());
+                Inbound::Frames { span, messages }
+            }
+            entry => entry,
+        }
+    }
+
     /// How many messages the entry counts for at the high-water mark; subscriptions are state, not messages.
     pub(crate) fn messages(&self) -> u64 {
         match self {

@@ -523,10 +523,11 @@ impl ReceiveSide {
 
     /// Adds a piece to the message in progress. One that ends at a boundary makes everything before it deliverable.
     fn take_frames(&mut self, entry: Inbound, at_boundary: bool) {
-        self.partial.push(entry);
         if !at_boundary {
+            self.partial.push(entry.unpinned());
             return;
         }
+        self.partial.push(entry);
         let group = self.partial.len();
         if group > limits::GROUP_MAX {
             let entry = Inbound::Scattered(std::mem::take(&mut self.partial));
