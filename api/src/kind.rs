@@ -116,6 +116,7 @@ kinds! {
     Router: Sends Receives HasRoutingId Greets HearsDisconnects NamesPeers;
     Pair: Sends Receives;
     Stream: Sends Receives NamesPeers;
+    Dgram: Sends Receives;
 }
 
 kinds! {

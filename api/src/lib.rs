@@ -22,6 +22,7 @@
 //! | [`Scatter`] | [`Gather`] | to one peer after the other | – |
 //! | [`Gather`] | [`Scatter`] | – | from all, in turn |
 //! | [`Channel`] | [`Channel`] | to its one peer | from its one peer |
+//! | [`Dgram`] | anything over UDP | datagrams, to the address that the first part names | datagrams, with the sender's address in front |
 //! | [`Stream`] | anything over TCP | bytes, to the peer that the first part names | bytes, with the sender's name in front |
 //!
 //! ```
@@ -59,6 +60,8 @@
 //! | `ipc:///run/app/socket`, `ipc://relative` | a unix socket at that path | who listens there |
 //! | `ipc://@name` | that name in the network namespace, without a file | who listens there |
 //! | `ipc://*` | a path in a directory of its own, removed in the end | – |
+//! | `udp://127.0.0.1:5555`, `udp://*:5555`, `udp://eth0:5555` | datagrams to that address | datagrams to that address |
+//! | `udp://239.1.1.1:5555`, `udp://eth0;239.1.1.1:5555` | the group, by that interface | the group, by that interface |
 //! | `inproc://any text` | that name, in this context | the socket that has the name, or will have it |
 //!
 //! IPv6 takes part when [`Socket::set_ipv6`] says so.
@@ -67,6 +70,12 @@
 //! socket of a process that has ended is replaced. Files are removed when their endpoint is unbound or its socket closed,
 //! and only their makers remove them. Connections are for the same user and root, unless
 //! [`Socket::set_ipc_mode`] and [`Socket::set_ipc_same_user`] say otherwise.
+//!
+//! Over `udp://` a [`Dish`] and a [`Dgram`] bind, and a [`Radio`] connects; other types are
+//! [`Error::IncompatibleTransport`]. A message is one datagram: about 65,000 bytes at most, of which libzmq as the receiver reads
+//! 8192. Nobody is told of groups that are joined, every receiver picks its own; messages get lost, and what the system refuses to
+//! send is a [`Dropped`](monitor::Event::Dropped). [`Socket::set_multicast_hops`] and [`Socket::set_multicast_loop`] say how far
+//! a group reaches.
 //!
 //! # Queues
 //!
@@ -166,6 +175,11 @@ sockets! {
     /// connection. A peer that connects or is gone is reported by such an empty message, unless
     /// [`set_stream_notify`](Socket::set_stream_notify) says otherwise. Bytes to nobody are [`Error::HostUnreachable`].
     Stream;
+    /// Exchanges datagrams with anybody, over `udp://`, where it is bound, to one endpoint. Messages have two parts: the address of
+    /// the other end, and the bytes. [`send_datagram`](Socket::send_datagram) and [`recv_datagram`](Socket::recv_datagram) deal with the
+    /// addresses; as a part an address is text like `127.0.0.1:5555` or `[::1]:5555`, with a zero byte behind it when it is received,
+    /// as in libzmq.
+    Dgram;
     /// Sends to its servers in turn and receives from all of them (RFC 41). [For many threads](kind::Concurrent).
     Client;
     /// Receives messages with the sender's number in [`Message::routing_id`], and sends to the peer with the message's number

@@ -119,6 +119,10 @@ impl<K: Kind> Socket<K> {
         priority, set_priority: u32;
         /// SO_BUSY_POLL in microseconds; 0, the default, is off.
         busy_poll_us, set_busy_poll_us: u32;
+        /// How many routers, plus one, what is sent to a group over `udp://` may pass: 1 to 255. The default is 1, the local network.
+        multicast_hops, set_multicast_hops: u32;
+        /// Whether members of a group on this machine receive what is sent to it over `udp://` from here. The default is yes.
+        multicast_loop, set_multicast_loop: bool;
         /// SO_BINDTODEVICE; `None`, the default, uses any interface.
         bind_to_device, set_bind_to_device: Option<String>;
         /// Whether to refuse peers over `ipc://` whose processes run neither as our user nor as root: on accepting, and on

@@ -4,7 +4,7 @@
     reason = "a message that could not be sent comes back whole"
 )]
 
-use std::{fmt, marker::PhantomData, time::Duration};
+use std::{fmt, marker::PhantomData, net::SocketAddr, time::Duration};
 
 use ringmq_core::{Error, Events, SocketType, Wait, monitor};
 use ringmq_message::{Buffer, Message, Multipart};
@@ -12,7 +12,7 @@ use ringmq_message::{Buffer, Message, Multipart};
 use crate::{
     Context, Payload,
     access::Access,
-    kind::{Dish, HasParts, Kind, NamesPeers, NumbersPeers, Peer, Radio, Receives, Sends, Subscribes},
+    kind::{Dgram, Dish, HasParts, Kind, NamesPeers, NumbersPeers, Peer, Radio, Receives, Sends, Subscribes},
 };
 
 /// A socket of one of ZeroMQ's types; [`Push`](crate::Push), [`Pull`](crate::Pull) and so on are its names.
@@ -578,6 +578,57 @@ impl Socket<Radio> {
             return Err(SendError { error, message });
         }
         self.send(message)
+    }
+}
+
+impl Socket<Dgram> {
+    /// Sends a datagram to an address. Waits like [`send`](Self::send), until the system has room.
+    ///
+    /// ```
+    /// use ringmq::{Context, Dgram};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let server = Dgram::new(&context)?;
+    /// server.bind("udp://127.0.0.1:*")?;
+    /// let client = Dgram::new(&context)?;
+    /// client.bind("udp://127.0.0.1:*")?;
+    /// let address = server.last_endpoint().trim_start_matches("udp://").parse().unwrap();
+    /// client.send_datagram(address, "ping")?;
+    /// let (from, ping) = server.recv_datagram()?;
+    /// server.send_datagram(from, ping)?;
+    /// assert_eq!(&*client.recv_datagram()?.1, b"ping");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), with [`Error::HostUnreachable`] while the socket is not bound. A datagram that the system does not
+    /// take, because it is too long or the network cannot be reached, is lost and told by the [monitor](Self::monitor).
+    pub fn send_datagram(&self, to: SocketAddr, datagram: impl Payload) -> Result<(), SendError> {
+        let mut address = Message::from(to.to_string());
+        address.set_more(true);
+        if let Err(SendError { error, .. }) = self.send_part(address) {
+            let message = datagram.into();
+            return Err(SendError { error, message });
+        }
+        self.send(datagram)
+    }
+
+    /// Receives a datagram, and who sent it. Waits like [`recv`](Self::recv).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv); [`Error::State`] if a part of a message was received by itself before.
+    pub fn recv_datagram(&self) -> Result<(SocketAddr, Message), Error> {
+        let name = self.recv()?;
+        let text = std::str::from_utf8(&name).unwrap_or_default();
+        let from = text.trim_end_matches('\0').parse().ok();
+        match from.filter(|_| name.more()) {
+            Some(from) => Ok((from, self.recv()?)),
+            None => Err(Error::State),
+        }
     }
 }
 

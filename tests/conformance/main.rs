@@ -6,6 +6,7 @@ mod drops;
 mod endpoints;
 mod exchange;
 mod inproc;
+mod inspect;
 mod ipc;
 mod matrix;
 mod news;
@@ -15,6 +16,7 @@ mod publish;
 mod router;
 mod stream;
 mod threads;
+mod udp;
 mod waiting;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

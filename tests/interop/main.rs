@@ -13,3 +13,4 @@ mod reconnect;
 mod sizes;
 mod stream;
 mod subscriptions;
+mod udp;

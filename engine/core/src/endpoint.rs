@@ -3,8 +3,11 @@
 mod ipc;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 pub use ipc::IpcEndpoint;
+pub use udp::UdpEndpoint;
+pub(crate) use udp::{mapped, parse_peer_name, peer_name};
 
 use crate::error::{EndpointFault, Error};
 use nix::{
@@ -25,6 +28,8 @@ pub enum Endpoint {
     Tcp(TcpEndpoint),
     /// `ipc:///path`, `ipc://relative/path`, `ipc://@name`, and for binding `ipc://*`.
     Ipc(IpcEndpoint),
+    /// `udp://host:port`, `udp://group:port` and `udp://interface;group:port`.
+    Udp(UdpEndpoint),
     /// `inproc://name`, any text.
     Inproc(String),
 }
@@ -111,6 +116,9 @@ fn parse(text: &str, usage: Use) -> Result<Endpoint, Error> {
         "tcp" => parse_tcp(address, usage).map(Endpoint::Tcp).map_err(refuse),
         "ipc" => IpcEndpoint::parse(address, usage)
             .map(Endpoint::Ipc)
+            .map_err(refuse),
+        "udp" => UdpEndpoint::parse(address, usage)
+            .map(Endpoint::Udp)
             .map_err(refuse),
         "inproc" => Ok(Endpoint::Inproc(address.to_owned())),
         // Known to libzmq and not offered here, like `pgm`, are the same to the caller as never heard of.
@@ -384,6 +392,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Tcp(tcp) => write!(f, "tcp://{tcp}"),
             Self::Ipc(ipc) => write!(f, "ipc://{ipc}"),
+            Self::Udp(udp) => write!(f, "udp://{udp}"),
             Self::Inproc(name) => write!(f, "inproc://{name}"),
         }
     }

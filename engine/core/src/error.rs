@@ -134,6 +134,8 @@ pub enum EndpointFault {
     SourceOnBind,
     /// The source address before `;` is malformed.
     InvalidSource,
+    /// An interface before `;` is for reaching a multicast group only.
+    InterfaceWithoutGroup,
     /// The path or name of an `ipc` endpoint is longer than the 107 bytes that a socket address can hold.
     PathTooLong,
     /// Nothing follows the `@` of an `ipc` endpoint.
@@ -283,6 +285,7 @@ impl fmt::Display for EndpointFault {
             Self::InvalidZone => "the zone after \"%\" is not valid",
             Self::SourceOnBind => "a source address is for connecting only",
             Self::InvalidSource => "the source address before \";\" is malformed",
+            Self::InterfaceWithoutGroup => "an interface before \";\" needs a multicast group behind it",
             Self::PathTooLong => "the path is too long for a socket address",
             Self::NoName => "no name after \"@\"",
             Self::WildcardPath => "connecting needs a path or a name",

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod context;
+mod datagram;
 mod endpoint;
 mod error;
 mod inbound;

@@ -178,6 +178,12 @@ pub const SLEEPS_PER_DRAIN: u8 = 64;
 /// Bytes read at a time while descriptors may come with them: a handshake is shorter.
 pub const HANDSHAKE_READ_LEN: usize = 4096;
 
+/// The longest datagram that UDP can carry is a little shorter.
+pub const DATAGRAM_MAX: usize = 64 * 1024;
+
+/// Datagrams received from one socket before the worker looks at its other work.
+pub const DATAGRAMS_PER_TURN: usize = 64;
+
 const _: () = {
     assert!(SLAB_LEN.is_power_of_two());
     assert!(COPY_BODY_MAX < SLAB_LEN);

@@ -22,10 +22,31 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The pipe has no name yet: its socket has not taken it in.
 pub(crate) const UNATTACHED: u64 = u64::MAX;
 
+/// The key of a pipe at its socket, for those who push to it.
+pub(crate) struct Name(AtomicU64);
+
+impl Name {
+    pub(crate) const fn none() -> Self {
+        Self(AtomicU64::new(UNATTACHED))
+    }
+
+    /// The socket has given the pipe its key. Whatever was pushed before is found by the first read, which the socket
+    /// makes after this.
+    pub(crate) fn set(&self, key: u64) {
+        // SeqCst: orders the key before the pipe's first look into its queue; partner of `get` after a push.
+        self.0.store(key, Ordering::SeqCst);
+    }
+
+    /// The key. A pipe without one is looked at when it gets it.
+    pub(crate) fn get(&self) -> Option<u64> {
+        // SeqCst: partner of `set`.
+        Some(self.0.load(Ordering::SeqCst)).filter(|&key| key != UNATTACHED)
+    }
+}
+
 /// One connection's meeting place, alive as long as either side.
 pub(crate) struct Link {
-    /// The pipe's key at its socket, or [`UNATTACHED`].
-    key: AtomicU64,
+    key: Name,
     /// The session's place in its worker.
     slot: AtomicU32,
     /// Set once, when nothing will be pushed to the pipe any more.
@@ -48,7 +69,7 @@ impl Link {
         receive: Receive,
     ) -> Arc<Self> {
         Arc::new(Self {
-            key: AtomicU64::new(UNATTACHED),
+            key: Name::none(),
             slot: AtomicU32::new(u32::MAX),
             closed: AtomicBool::new(false),
             worker,
@@ -60,15 +81,9 @@ impl Link {
         })
     }
 
-    /// The socket has given the pipe its key. Whatever was pushed before is found by the first read, which the socket
-    /// makes after this.
+    /// The socket has given the pipe its key.
     pub(crate) fn attach(&self, key: u64) {
-        // SeqCst: orders the key before the pipe's first look into its queue; partner of `key()` in `notify_*`.
-        self.key.store(key, Ordering::SeqCst);
-    }
-
-    fn key(&self) -> u64 {
-        self.key.load(Ordering::SeqCst)
+        self.key.set(key);
     }
 
     /// Written and read by the worker only, apart from debugging.
@@ -135,8 +150,7 @@ impl Link {
 
     /// Tells the socket something about this pipe. A pipe without a key is looked at when it gets one.
     pub(crate) fn notify(&self, command: impl FnOnce(u64) -> SocketCommand) {
-        let key = self.key();
-        if key != UNATTACHED {
+        if let Some(key) = self.key.get() {
             self.socket.push(command(key));
         }
     }

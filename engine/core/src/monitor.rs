@@ -175,6 +175,8 @@ pub enum DropCause {
     Closed,
     /// A part was in the kernel's hands when the connection ended, so that nobody knows whether it arrived.
     FateUnknown,
+    /// The system did not take a datagram: it is too long for one, or the network cannot be reached.
+    NotTaken,
 }
 
 impl DropCause {

@@ -429,6 +429,12 @@ impl ReceiveSide {
         self.held.len() < before
     }
 
+    /// Adds a message of two parts that came as a whole.
+    pub(crate) fn take_message(&mut self, [first, last]: [Message; 2]) {
+        self.take_frames(Inbound::Body(first), false);
+        self.take_frames(Inbound::Body(last), true);
+    }
+
     /// Adds a message of our own behind what the peer has sent: news about the connection for the application.
     pub(crate) fn announce(&mut self, message: Message) {
         let entry = Inbound::Body(message);

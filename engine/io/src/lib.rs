@@ -6,7 +6,7 @@
 //! delivered, so nothing can be freed or moved under the kernel.
 //!
 //! Beside the driver there are direct, non-blocking calls ([`send_now`], [`recv_now`]) for a thread that prefers to
-//! enter the kernel itself, and the creation of TCP and unix sockets ([`socket`]).
+//! enter the kernel itself, and the creation of TCP, UDP and unix sockets ([`socket`]).
 //!
 //! ```text
 //! driver.rs  the contract, and the choice between    uring.rs   io_uring: operations to SQEs, CQEs to completions
@@ -41,10 +41,11 @@ pub use driver::Driver;
 pub use fd::Fd;
 pub use rights::{DESCRIPTORS_MAX, recv_with_descriptors, send_with_descriptors};
 pub use socket::{
-    Address, Credentials, TcpOptions, UNIX_NAME_MAX, UnixAddress, UnixOptions, accept, apply_stream_options,
-    local_addr, peer_addr, peer_credentials, peer_groups, shutdown_both, shutdown_write, take_error,
-    tcp_connect_start, tcp_listen, unix_connect_start, unix_listen, unread_bytes,
+    Address, Credentials, MulticastInterface, TcpOptions, UNIX_NAME_MAX, UdpOptions, UnixAddress,
+    UnixOptions, accept, apply_stream_options, local_addr, peer_addr, peer_credentials, peer_groups,
+    recv_datagram, send_datagram, shutdown_both, shutdown_write, take_error, tcp_connect_start, tcp_listen,
+    udp_bind, udp_bind_group, udp_open, unix_connect_start, unix_listen, unread_bytes,
 };
-pub use sys::{PollFd, recv_now, send_now, wait_fds, wait_fds_masked};
+pub use sys::{PollFd, get_option, recv_now, send_now, wait_fds, wait_fds_masked};
 pub use wait_set::WaitSet;
 pub use waker::Waker;

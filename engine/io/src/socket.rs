@@ -2,17 +2,21 @@
 
 mod address;
 mod tcp;
+mod udp;
 mod unix;
 
 pub(crate) use address::RawAddress;
 pub use address::{Address, UNIX_NAME_MAX, UnixAddress};
 pub use tcp::{TcpOptions, apply_stream_options, tcp_connect_start, tcp_listen};
+pub use udp::{
+    MulticastInterface, UdpOptions, recv_datagram, send_datagram, udp_bind, udp_bind_group, udp_open,
+};
 pub use unix::{Credentials, UnixOptions, peer_credentials, peer_groups, unix_connect_start, unix_listen};
 
 use std::{
     io,
     mem::ManuallyDrop,
-    net::{Shutdown, TcpStream},
+    net::{Shutdown, TcpStream, UdpSocket},
     os::fd::{AsRawFd, FromRawFd},
 };
 
@@ -106,6 +110,12 @@ pub fn shutdown_both(fd: &Fd) -> io::Result<()> {
 /// The descriptor is not readable in this sense; a listener, for example.
 pub fn unread_bytes(fd: &Fd) -> io::Result<usize> {
     sys::unread_bytes(fd)
+}
+
+/// As [`borrow_stream`], of a datagram socket.
+fn borrow_datagrams(fd: &Fd) -> ManuallyDrop<UdpSocket> {
+    // SAFETY: as in `borrow_stream`.
+    ManuallyDrop::new(unsafe { UdpSocket::from_raw_fd(fd.as_raw_fd()) })
 }
 
 /// The standard library's view of the socket, which does not close it.

@@ -342,7 +342,16 @@ pub(crate) fn epoll_wait_coarse(
 
 /// A non-blocking stream socket of an address family.
 pub(crate) fn stream_socket(family: i32) -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    new_socket(family, libc::SOCK_STREAM)
+}
+
+/// A non-blocking datagram socket of an address family.
+pub(crate) fn datagram_socket(family: i32) -> io::Result<OwnedFd> {
+    new_socket(family, libc::SOCK_DGRAM)
+}
+
+fn new_socket(family: i32, kind: i32) -> io::Result<OwnedFd> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: no pointers are passed, and what is returned is owned here.
     unsafe { own(libc::socket(family, kind, 0)) }
 }
@@ -465,8 +474,12 @@ pub(crate) fn set_option(fd: &Fd, level: i32, name: i32, value: i32) -> io::Resu
     check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), len) }).map(drop)
 }
 
-/// Reads a socket option that is an `int`.
-pub(crate) fn get_option(fd: &Fd, level: i32, name: i32) -> io::Result<i32> {
+/// Reads a socket option that is an `int`, also of a descriptor that is known by its number only.
+///
+/// # Errors
+///
+/// The descriptor is not open, is no socket, or has no such option.
+pub fn get_option(fd: &impl AsRawFd, level: i32, name: i32) -> io::Result<i32> {
     let mut value = 0_i32;
     let mut len = size_of::<i32>() as libc::socklen_t;
     // SAFETY: at most four bytes are written to a local of that size.

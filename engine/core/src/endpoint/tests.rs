@@ -190,9 +190,60 @@ fn malformed_for_one() {
 }
 
 #[test]
+fn datagram_endpoints() {
+    let parsed = |text: &str| {
+        let both = [Endpoint::parse_bind(text), Endpoint::parse_connect(text)];
+        both.map(|outcome| match outcome {
+            Ok(Endpoint::Udp(udp)) => {
+                assert_eq!(format!("udp://{udp}"), text);
+                Ok((udp.interface, udp.host, udp.port))
+            }
+            Err(Error::InvalidEndpoint { why, .. }) => Err(why),
+            other => panic!("{text}: {other:?}"),
+        })
+    };
+    let port = Port::Number(5555);
+    let lo = Some(name("lo"));
+    assert_eq!(
+        parsed("udp://127.0.0.1:5555")[0],
+        Ok((None, ip("127.0.0.1"), port))
+    );
+    assert_eq!(
+        parsed("udp://239.1.1.1:5555")[1],
+        Ok((None, ip("239.1.1.1"), port))
+    );
+    assert_eq!(
+        parsed("udp://lo;239.1.1.1:5555")[0],
+        Ok((lo.clone(), ip("239.1.1.1"), port))
+    );
+    assert_eq!(
+        parsed("udp://lo;[ff02::1]:5555")[1],
+        Ok((lo, ip("ff02::1"), port))
+    );
+    assert_eq!(
+        parsed("udp://*;239.1.1.1:5555")[0],
+        Ok((Some(Host::Any), ip("239.1.1.1"), port))
+    );
+    assert_eq!(parsed("udp://*:5555")[0], Ok((None, Host::Any, port)));
+    assert_eq!(parsed("udp://*:*")[0], Ok((None, Host::Any, Port::Wildcard)));
+    for (text, why) in [
+        ("udp://*:5555", EndpointFault::WildcardHost),
+        ("udp://127.0.0.1:*", EndpointFault::WildcardPort),
+        ("udp://239.1.1.1:*", EndpointFault::WildcardPort),
+        ("udp://lo;127.0.0.1:5", EndpointFault::InterfaceWithoutGroup),
+        ("udp://;239.1.1.1:5", EndpointFault::InvalidSource),
+        ("udp://239.1.1.1", EndpointFault::NoPort),
+        ("udp://x y:5", EndpointFault::InvalidHost),
+    ] {
+        assert_eq!(parsed(text)[1], Err(why), "{text}");
+    }
+    assert_eq!(parsed("udp://239.1.1.1:*")[0], Err(EndpointFault::WildcardPort));
+}
+
+#[test]
 fn transports_that_are_not_offered() {
     let others = [
-        "IPC", "pgm", "epgm", "norm", "tipc", "vmci", "udp", "ws", "wss", "vsock", "TCP", "nosuch",
+        "IPC", "pgm", "epgm", "norm", "tipc", "vmci", "UDP", "ws", "wss", "vsock", "TCP", "nosuch",
     ];
     for other in others {
         for parsed in [

@@ -201,6 +201,9 @@ options! {
         /// Messages of one peer that may wait to be received; 0 sets no limit.
         receive_hwm: u32 = 1000 => RCVHWM = 24, Count, NOT_NEGATIVE, Live, ReadWrite, ALL;
 
+        /// Routers that a datagram to a group may pass, plus one: 1 stays in the local network.
+        multicast_hops: u32 = 1 => MULTICAST_HOPS = 25, Count, 1..=255, NextEndpoint, ReadWrite, ALL;
+
         /// How long a receive waits, in ms; `None` (−1) waits for ever.
         receive_timeout: Option<Duration> = None
             => RCVTIMEO = 27, MillisOrMinusOne, FROM_MINUS_ONE, Live, ReadWrite, ALL;
@@ -324,6 +327,9 @@ options! {
         /// Properties `X-name:value` that READY announces besides the standard ones.
         metadata: Vec<(String, Vec<u8>)> = Vec::new()
             => METADATA = 95, Property, 4..=i32::MAX as i64, NextEndpoint, WriteOnly, ALL;
+
+        /// Whether members of a group on this machine receive what is sent to it from here.
+        multicast_loop: bool = true => MULTICAST_LOOP = 96, Flag, ANY_INT, NextEndpoint, ReadWrite, ALL;
 
         /// Report connecting peers (1) and lost ones (2) by an empty message from them.
         router_notify: RouterNotify = RouterNotify { connects: false, disconnects: false }

@@ -78,6 +78,8 @@ fn defaults_are_libzmqs() {
         (CONNECT_TIMEOUT, 0),
         (TCP_MAXRT, 0),
         (RECONNECT_STOP, 0),
+        (MULTICAST_HOPS, 1),
+        (MULTICAST_LOOP, 1),
         (PRIORITY, 0),
         (BUSY_POLL, 0),
     ];
@@ -153,7 +155,7 @@ fn what_was_set_is_read_back() {
             }
             let expected = match row.name {
                 "HEARTBEAT_TTL" => int / 100 * 100,
-                "INVERT_MATCHING" => i32::from(int != 0),
+                "INVERT_MATCHING" | "MULTICAST_LOOP" => i32::from(int != 0),
                 _ => int,
             };
             assert_eq!(

@@ -2,6 +2,7 @@
 //! place that knows which type is which.
 
 mod dealer;
+mod dgram;
 mod dish;
 mod pair;
 mod pull;
@@ -40,6 +41,8 @@ pub(crate) enum Refusal {
     Unroutable,
     /// Messages have one part only.
     Parts,
+    /// Messages have two parts: an address and a body.
+    TwoParts,
     /// The type does not send.
     NotSupported,
 }
@@ -197,8 +200,23 @@ pub(crate) struct Traits {
     pub(crate) raw: bool,
     /// Peers that the socket connects to are known by number at once.
     pub(crate) numbers_peers: bool,
+    /// What the socket can do with datagrams.
+    pub(crate) datagrams: Datagrams,
     /// Many threads may use the socket, and the one that sleeps for it must be woken in one place.
     pub(crate) concurrent: bool,
+}
+
+/// What a socket type can do with datagrams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Datagrams {
+    /// Nothing.
+    None,
+    /// Send messages of groups to where it connects.
+    Groups,
+    /// Receive messages of groups where it is bound.
+    FromGroups,
+    /// Send and receive where it is bound, and it can do nothing else.
+    Only,
 }
 
 const PLAIN: Traits = Traits {
@@ -207,6 +225,7 @@ const PLAIN: Traits = Traits {
     subscribes: false,
     raw: false,
     numbers_peers: false,
+    datagrams: Datagrams::None,
     concurrent: false,
 };
 const ONCE: Traits = Traits {
@@ -270,6 +289,7 @@ patterns! {
     Server(server::Server),
     Radio(radio::Radio),
     Dish(dish::Dish),
+    Dgram(dgram::Dgram),
 }
 
 impl Pattern {
@@ -306,11 +326,18 @@ impl Pattern {
                 },
             ),
             SocketType::Client => (Self::Dealer(dealer::Dealer::client()), CONCURRENT),
-            SocketType::Radio => (Self::Radio(radio::Radio::default()), CONCURRENT),
+            SocketType::Radio => (
+                Self::Radio(radio::Radio::default()),
+                Traits {
+                    datagrams: Datagrams::Groups,
+                    ..CONCURRENT
+                },
+            ),
             SocketType::Dish => (
                 Self::Dish(dish::Dish::default()),
                 Traits {
                     subscribes: true,
+                    datagrams: Datagrams::FromGroups,
                     ..CONCURRENT
                 },
             ),
@@ -323,7 +350,13 @@ impl Pattern {
                 },
             ),
             SocketType::Channel => (Self::Pair(pair::Pair::channel()), CONCURRENT),
-            SocketType::Dgram => return None,
+            SocketType::Dgram => (
+                Self::Dgram(dgram::Dgram::default()),
+                Traits {
+                    datagrams: Datagrams::Only,
+                    ..PLAIN
+                },
+            ),
         })
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Radio {
     groups: GroupTable,
     distribute: Distribute,
+    /// Those that get the messages of all groups.
+    everything: Vec<PipeKey>,
     queue: FairQueue,
     /// Something may lie in the queue.
     unread: bool,
@@ -57,6 +59,9 @@ impl Radio {
 
 impl Behaviour for Radio {
     fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _known: bool) -> Admission {
+        if pipes.get(key).is_some_and(|pipe| pipe.wants_everything()) {
+            self.everything.push(key);
+        }
         self.queue.activate(pipes, key);
         self.unread = true;
         Admission::Accepted
@@ -72,6 +77,7 @@ impl Behaviour for Radio {
         self.queue.remove(pipes, key);
         self.distribute.remove(key);
         self.groups.remove_key(key);
+        self.everything.retain(|&other| other != key);
     }
 
     fn readable(&mut self, pipes: &mut Pipes, key: PipeKey) {
@@ -90,7 +96,12 @@ impl Behaviour for Radio {
         }
         let distribute = &mut self.distribute;
         distribute.clear();
-        for &key in self.groups.members(message.group()) {
+        for &key in self
+            .groups
+            .members(message.group())
+            .iter()
+            .chain(&self.everything)
+        {
             distribute.choose(key);
         }
         if self.no_drop && !distribute.all_have_room(pipes) {

@@ -1,5 +1,6 @@
 //! The application's end of a connection, whatever carries it.
 
+mod datagram;
 mod local;
 mod losses;
 mod newest;
@@ -11,9 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ringmq_io::Fd;
 use ringmq_message::{Message, wire::ring};
 use ringmq_zmtp::SocketType;
 
+use datagram::DatagramEnd;
 use local::LocalEnd;
 pub(crate) use local::local_pair;
 pub(crate) use losses::Losses;
@@ -23,6 +26,7 @@ pub(crate) use shm::{Loan, Rings, shared_mark};
 use wire::WireEnd;
 
 use crate::{
+    datagram::{DatagramLink, Format},
     inbound::SubscriptionRequest,
     inproc::Party,
     link::Link,
@@ -110,6 +114,8 @@ enum End {
     Local(LocalEnd),
     /// A session, whose connection may be upgraded to shared memory, and is one to a wire otherwise.
     Shm(Box<ShmEnd>),
+    /// A datagram socket.
+    Datagram(Box<DatagramEnd>),
 }
 
 /// What a read found.
@@ -131,6 +137,7 @@ macro_rules! either {
             End::Newest($end) => $call,
             End::Local($end) => $call,
             End::Shm($end) => $call,
+            End::Datagram($end) => $call,
         }
     };
 }
@@ -162,8 +169,13 @@ impl Pipe {
             End::Wire(wire) => Some(&wire.link),
             End::Newest(newest) => Some(&newest.link),
             End::Shm(shm) => Some(&shm.wire.link),
-            End::Local(_) => None,
+            End::Local(_) | End::Datagram(_) => None,
         }
+    }
+
+    /// Whether the other side gets everything that the socket publishes, because it cannot say what it wants.
+    pub(crate) fn wants_everything(&self) -> bool {
+        matches!(self.end, End::Datagram(_))
     }
 
     /// The end that has shared memory, or may get it.
@@ -179,7 +191,7 @@ impl Pipe {
         match &self.end {
             End::Wire(_) | End::Newest(_) => true,
             End::Shm(shm) => !shm.is_upgraded(),
-            End::Local(_) => false,
+            End::Local(_) | End::Datagram(_) => false,
         }
     }
 
@@ -261,6 +273,7 @@ impl Pipe {
             End::Newest(_) => 0,
             End::Local(local) => local.written(),
             End::Shm(shm) => shm.written(),
+            End::Datagram(datagram) => datagram.written(),
         };
         written - self.taken
     }
@@ -282,7 +295,7 @@ impl Pipe {
             // The other socket may have changed its part of the sum.
             End::Local(local) => self.hwm = local.hwm(),
             End::Shm(shm) => self.hwm = shm.hwm(),
-            End::Wire(_) | End::Newest(_) => {}
+            End::Wire(_) | End::Newest(_) | End::Datagram(_) => {}
         }
         if self.hwm == 0 || self.backlog() < self.hwm {
             return false;
@@ -297,7 +310,7 @@ impl Pipe {
     pub(crate) fn has_room(&mut self) -> bool {
         let has_space = match &mut self.end {
             End::Shm(shm) => shm.has_space(),
-            End::Wire(_) | End::Newest(_) | End::Local(_) => true,
+            End::Wire(_) | End::Newest(_) | End::Local(_) | End::Datagram(_) => true,
         };
         has_space && !self.is_full()
     }
@@ -382,10 +395,10 @@ impl Pipe {
             End::Wire(wire) => wire.write_shared(message, epoch),
             End::Shm(shm) => shm.write_shared(message, epoch),
             End::Newest(newest) => newest.write(&mut message.share(), epoch),
-            End::Local(local) => {
+            End::Local(_) | End::Datagram(_) => {
                 let mut share = message.share();
                 share.set_more(message.more());
-                local.write(&mut share, epoch);
+                either!(self, end => end.write(&mut share, epoch));
             }
         }
     }
@@ -396,7 +409,7 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.follow(epoch, now),
             End::Shm(shm) => shm.wire.follow(epoch, now),
-            End::Newest(_) | End::Local(_) => {}
+            End::Newest(_) | End::Local(_) | End::Datagram(_) => {}
         }
     }
 
@@ -405,7 +418,7 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.flush(),
             End::Shm(shm) => shm.wire.flush(),
-            End::Newest(_) | End::Local(_) => {}
+            End::Newest(_) | End::Local(_) | End::Datagram(_) => {}
         }
     }
 
@@ -427,6 +440,7 @@ impl Pipe {
             End::Newest(newest) => newest.read(message, self.closed),
             End::Local(local) => local.read(message, self.closed, patient),
             End::Shm(shm) => shm.read(message, self.closed, patient),
+            End::Datagram(datagram) => datagram.read(message, self.closed),
         };
         if let Read::Part = read {
             self.end_part(message);
@@ -445,6 +459,7 @@ impl Pipe {
         let delivered = match &self.end {
             End::Local(local) => local.delivered(),
             End::Shm(shm) if shm.is_upgraded() => return None,
+            End::Datagram(datagram) => datagram.delivered(),
             _ => self.link()?.receive.delivered(),
         };
         Some(delivered.saturating_sub(self.tally.read().received.messages))
@@ -525,4 +540,19 @@ pub(crate) fn pair(
         End::Wire(wire(queue))
     };
     (link, Pipe::new(end, hwm, endpoint, tally))
+}
+
+/// Makes both ends of a datagram socket that is there: the link for its worker, the pipe for its socket.
+pub(crate) fn datagrams(
+    worker: &Arc<WorkerShared>,
+    socket: &Arc<SocketShared>,
+    options: &Options,
+    endpoint: u64,
+    fd: Fd,
+    format: Format,
+) -> (Arc<DatagramLink>, Pipe) {
+    let (receive, queue) = Receive::new(u64::from(options.receive_hwm), false, false);
+    let link = DatagramLink::new(worker.clone(), socket.clone(), endpoint, fd, format, receive);
+    let end = End::Datagram(Box::new(DatagramEnd::new(link.clone(), queue)));
+    (link, Pipe::new(end, 1, endpoint, Arc::default()))
 }

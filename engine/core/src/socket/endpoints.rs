@@ -7,16 +7,18 @@ use std::{
 
 use super::{Socket, SocketShared};
 use crate::{
-    endpoint::Endpoint,
+    datagram::Format,
+    endpoint::{Endpoint, UdpEndpoint},
     error::Error,
     inproc::Party,
     limits,
     link::{UNATTACHED, lock},
     monitor::{Event, EventRecord, Side},
     options::Options,
+    pattern::Datagrams,
     pipe::{self, Peer},
-    transport::Target,
-    worker::{Command, Dial, NewListener, NewSession},
+    transport::{Datagrams as OpenDatagrams, Target},
+    worker::{Command, DatagramCommand, Dial, NewListener, NewSession},
 };
 
 /// What a socket is bound and connected to.
@@ -95,8 +97,10 @@ impl Socket {
                 self.check_framed()?;
                 return self.bind_inproc(&name, endpoint);
             }
+            Target::Datagrams(udp) => return self.bind_datagrams(&udp, endpoint),
             Target::Kernel(transport) => transport,
         };
+        self.check_streams(endpoint)?;
         let listening = match transport.listen(endpoint, &self.options) {
             Ok(listening) => listening,
             Err(error) => {
@@ -178,8 +182,10 @@ impl Socket {
                 self.connect_inproc(&name, endpoint);
                 return Ok(());
             }
+            Target::Datagrams(udp) => return self.connect_datagrams(&udp, endpoint),
             Target::Kernel(transport) => transport,
         };
+        self.check_streams(endpoint)?;
         transport.check_connect(&self.options)?;
         if self.shared.traits.connects_once && self.endpoints.find(endpoint, false).is_some() {
             return Ok(());
@@ -231,10 +237,70 @@ impl Socket {
     /// A socket whose peers speak no ZMTP has none in its own process.
     fn check_framed(&self) -> Result<(), Error> {
         if self.shared.is_raw(&self.options) {
-            return Err(Error::IncompatibleTransport {
-                scheme: "inproc".to_owned(),
-                socket_type: self.shared.socket_type,
-            });
+            return Err(self.incompatible("inproc://"));
+        }
+        self.check_streams("inproc://")
+    }
+
+    /// A socket for nothing but datagrams has no connections.
+    fn check_streams(&self, endpoint: &str) -> Result<(), Error> {
+        if self.shared.traits.datagrams == Datagrams::Only {
+            return Err(self.incompatible(endpoint));
+        }
+        Ok(())
+    }
+
+    fn incompatible(&self, endpoint: &str) -> Error {
+        let scheme = endpoint.split_once("://").map_or("", |(scheme, _)| scheme);
+        Error::IncompatibleTransport {
+            scheme: scheme.to_owned(),
+            socket_type: self.shared.socket_type,
+        }
+    }
+
+    /// Receives datagrams from now on.
+    fn bind_datagrams(&mut self, udp: &UdpEndpoint, endpoint: &str) -> Result<(), Error> {
+        let addressed = match self.shared.traits.datagrams {
+            Datagrams::FromGroups => false,
+            Datagrams::Only => true,
+            Datagrams::None | Datagrams::Groups => return Err(self.incompatible(endpoint)),
+        };
+        let opened = match udp.listen(endpoint, &self.options) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.report_bind_failure(endpoint, &error);
+                return Err(error);
+            }
+        };
+        let format = if addressed {
+            let v6 = opened.address.is_ipv6();
+            Format::Address { v6 }
+        } else {
+            Format::Group { target: None }
+        };
+        self.attach_datagrams(opened, format, true)
+    }
+
+    /// Sends datagrams from now on.
+    fn connect_datagrams(&mut self, udp: &UdpEndpoint, endpoint: &str) -> Result<(), Error> {
+        if self.shared.traits.datagrams != Datagrams::Groups {
+            return Err(self.incompatible(endpoint));
+        }
+        let opened = udp.open(endpoint, &self.options)?;
+        let target = Some(opened.address);
+        self.attach_datagrams(opened, Format::Group { target }, false)
+    }
+
+    fn attach_datagrams(&mut self, opened: OpenDatagrams, format: Format, bound: bool) -> Result<(), Error> {
+        let worker = self.context.worker(self.options.affinity)?;
+        let id = self.endpoints.add(&opened.name, bound);
+        let (link, pipe) = pipe::datagrams(&worker, &self.shared, &self.options, id, opened.fd, format);
+        worker.push(DatagramCommand::Open(link, bound).into());
+        let key = self.attach(pipe, true);
+        if key.is_none_or(|key| self.pipes.get(key).is_none()) {
+            self.endpoints.remove(id);
+            let rule = "this socket has one endpoint";
+            return Err(Error::InvalidArgument { rule });
         }
         Ok(())
     }

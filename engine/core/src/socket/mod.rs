@@ -201,6 +201,10 @@ impl Socket {
                     let rule = "a message of this socket has one part";
                     return Err(Error::InvalidArgument { rule });
                 }
+                Refusal::TwoParts => {
+                    let rule = "a message of this socket has two parts, an address and a body";
+                    return Err(Error::InvalidArgument { rule });
+                }
                 Refusal::NotSupported => return Err(Error::NotSupported),
             }
             match self.wait_for_commands(&mut waiting)? {

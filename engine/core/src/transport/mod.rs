@@ -5,19 +5,21 @@ mod ipc;
 mod path_lock;
 mod socket_file;
 mod tcp;
+mod udp;
 
 use std::{io, sync::Arc};
 
 use ringmq_io::{Address, Credentials, Fd};
 
 use crate::{
-    endpoint::{Endpoint, last_endpoint},
+    endpoint::{Endpoint, UdpEndpoint, last_endpoint},
     error::Error,
     monitor::Side,
     options::Options,
 };
 
 pub(crate) use socket_file::SocketFile;
+pub(crate) use udp::Datagrams;
 
 /// An endpoint whose connections are descriptors.
 pub(crate) trait Transport: Send + Sync {
@@ -74,6 +76,8 @@ impl Listening {
 pub(crate) enum Target {
     /// Connections of the kernel's.
     Kernel(Arc<dyn Transport>),
+    /// A datagram socket.
+    Datagrams(UdpEndpoint),
     /// A name in the context.
     Inproc(String),
 }
@@ -83,6 +87,7 @@ impl From<Endpoint> for Target {
         match endpoint {
             Endpoint::Tcp(tcp) => Self::Kernel(Arc::new(tcp)),
             Endpoint::Ipc(ipc) => Self::Kernel(Arc::new(ipc)),
+            Endpoint::Udp(udp) => Self::Datagrams(udp),
             Endpoint::Inproc(name) => Self::Inproc(name),
         }
     }

@@ -102,9 +102,8 @@ impl Worker {
     }
 
     pub(super) fn publish_load(&self) {
-        self.shared
-            .load
-            .store(self.sessions.len() + self.listeners.len(), Ordering::Relaxed);
+        let load = self.sessions.len() + self.listeners.len() + self.datagrams.len();
+        self.shared.load.store(load, Ordering::Relaxed);
     }
 
     /// The poll has come back, ready or cancelled.

@@ -4,6 +4,7 @@
 //! blocks in one place only.
 
 mod connect;
+mod datagrams;
 mod ending;
 mod half_open;
 mod listener;
@@ -32,11 +33,13 @@ use ringmq_queue::{
 use crate::{limits, link::Link, socket::SocketShared};
 
 pub(crate) use connect::{Dial, Resolved};
+pub(crate) use datagrams::DatagramCommand;
 pub(crate) use listener::NewListener;
 pub(crate) use pool::WorkerPool;
 pub(crate) use session::NewSession;
 pub(crate) use upgrade::{Permit, UPGRADE_COMMAND};
 
+use datagrams::DatagramSession;
 use half_open::HalfOpen;
 use listener::{Accepted, Listener};
 use session::{Cause, Session};
@@ -75,6 +78,8 @@ pub(crate) enum Command {
     Spilled(Arc<Link>),
     /// The application has found that the peer broke the protocol of the shared rings.
     Violated(Arc<Link>),
+    /// Something about a datagram socket.
+    Datagrams(DatagramCommand),
     /// The socket is done with this connection, but for what is to be sent within this time.
     ClosePipe(Arc<Link>, Option<Duration>),
     CloseEndpoint {
@@ -122,6 +127,10 @@ enum Op {
     Accept = 3,
     /// The bell of a shared ring.
     Bell = 4,
+    /// Readiness to read datagrams.
+    Datagram = 5,
+    /// Room to send datagrams.
+    Room = 6,
 }
 
 const OP_BITS: u32 = 3;
@@ -137,6 +146,9 @@ struct Worker {
     driver: Driver<WireSlice, Slab>,
     sessions: Slots<Session>,
     listeners: Slots<Listener>,
+    datagrams: Slots<DatagramSession>,
+    /// Where datagrams are received, once there are any.
+    datagram_buffer: Vec<u8>,
     /// Sessions that hold the right to send and may have something to send.
     sending: Vec<u32>,
     watch: Watch,
@@ -180,6 +192,8 @@ impl Worker {
             driver,
             sessions: Slots::default(),
             listeners: Slots::default(),
+            datagrams: Slots::default(),
+            datagram_buffer: Vec::new(),
             sending: Vec::new(),
             watch: Watch::default(),
             timers: Timers::default(),
@@ -197,7 +211,11 @@ impl Worker {
     }
 
     fn is_done(&self) -> bool {
-        self.stopping && self.sessions.is_empty() && self.listeners.is_empty() && self.driver.in_flight() == 0
+        self.stopping
+            && self.sessions.is_empty()
+            && self.listeners.is_empty()
+            && self.datagrams.is_empty()
+            && self.driver.in_flight() == 0
     }
 
     fn turn(&mut self) {
@@ -288,6 +306,7 @@ impl Worker {
                     self.settle(slot);
                 }
             }
+            Command::Datagrams(command) => self.obey_pipe(command),
             Command::ClosePipe(link, linger) => {
                 if let Some(slot) = self.slot_of(&link) {
                     self.retire(slot, linger);
@@ -332,6 +351,7 @@ impl Worker {
         {
             self.retire(slot, linger);
         }
+        self.close_datagrams_where(concerns, done);
     }
 
     /// The session that a link belongs to, if it still does.
@@ -401,9 +421,11 @@ impl Worker {
     fn complete(&mut self, completion: Completion<WireSlice, Slab>) {
         let token = completion.token();
         let (slot, op) = ((token >> OP_BITS) as u32, token & OP_MASK);
-        if op == Op::Accept as u64 {
-            self.listener_ready(slot);
-            return;
+        match op {
+            _ if op == Op::Accept as u64 => return self.listener_ready(slot),
+            _ if op == Op::Datagram as u64 => return self.datagrams_ready(slot),
+            _ if op == Op::Room as u64 => return self.room_ready(slot),
+            _ => {}
         }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;

@@ -107,7 +107,6 @@ fn apply_shared_options(fd: &Fd, options: &TcpOptions) -> io::Result<()> {
     let socket = libc::SOL_SOCKET;
     set_some(fd, socket, libc::SO_SNDBUF, options.send_buffer_bytes)?;
     set_some(fd, socket, libc::SO_RCVBUF, options.receive_buffer_bytes)?;
-    set_some(fd, socket, libc::SO_PRIORITY, options.priority)?;
     set_some(fd, socket, libc::SO_BUSY_POLL, options.busy_poll_us)?;
     if let Some(tos) = options.tos {
         let domain = sys::get_option(fd, socket, libc::SO_DOMAIN)?;
@@ -117,7 +116,8 @@ fn apply_shared_options(fd: &Fd, options: &TcpOptions) -> io::Result<()> {
         // On an IPv6 socket this is for the packets of IPv4 connections.
         sys::set_option(fd, libc::IPPROTO_IP, libc::IP_TOS, tos)?;
     }
-    Ok(())
+    // Last, because a type of service sets a priority of its own.
+    set_some(fd, socket, libc::SO_PRIORITY, options.priority)
 }
 
 /// A non-blocking TCP socket of the family of `address`, with the options that must precede bind and connect.

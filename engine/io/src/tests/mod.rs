@@ -6,6 +6,7 @@ mod fixture;
 mod load;
 mod sockets;
 mod teardown;
+mod udp;
 mod unix;
 mod uring;
 mod wake;

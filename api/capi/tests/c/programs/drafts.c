@@ -76,6 +76,59 @@ static void groups(void)
     CHECK(zmq_close(dish) == 0);
 }
 
+/* Groups over datagrams, and datagrams to an address. */
+static void datagrams(void)
+{
+    char endpoint[256];
+    size_t size = sizeof endpoint;
+    void *dish = zmq_socket(context, ZMQ_DISH);
+    void *radio = zmq_socket(context, ZMQ_RADIO);
+    FAILS(zmq_bind(radio, "udp://127.0.0.1:*"), ENOCOMPATPROTO);
+    FAILS(zmq_connect(dish, "udp://127.0.0.1:9"), ENOCOMPATPROTO);
+    set_int(dish, ZMQ_RCVTIMEO, 10000);
+    CHECK(get_int(radio, ZMQ_MULTICAST_HOPS) == 1);
+    CHECK(get_int(radio, ZMQ_MULTICAST_LOOP) == 1);
+    CHECK(zmq_join(dish, "tv") == 0);
+    CHECK(zmq_bind(dish, "udp://127.0.0.1:*") == 0);
+    CHECK(zmq_getsockopt(dish, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
+    CHECK(zmq_connect(radio, endpoint) == 0);
+    zmq_msg_t msg;
+    CHECK(zmq_msg_init_buffer(&msg, "news", 4) == 0);
+    CHECK(zmq_msg_set_group(&msg, "tv") == 0);
+    CHECK(zmq_msg_send(&msg, radio, 0) == 4);
+    receives_from(dish, "news", "tv");
+    CHECK(zmq_close(dish) == 0);
+    CHECK(zmq_close(radio) == 0);
+
+    void *one = zmq_socket(context, ZMQ_DGRAM);
+    void *other = zmq_socket(context, ZMQ_DGRAM);
+    CHECK(get_int(one, ZMQ_THREAD_SAFE) == 0);
+    FAILS(zmq_bind(one, "tcp://127.0.0.1:*"), ENOCOMPATPROTO);
+    CHECK(zmq_bind(one, "udp://127.0.0.1:*") == 0);
+    CHECK(zmq_bind(other, "udp://127.0.0.1:*") == 0);
+    size = sizeof endpoint;
+    CHECK(zmq_getsockopt(one, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
+    set_int(one, ZMQ_RCVTIMEO, 10000);
+    set_int(other, ZMQ_RCVTIMEO, 10000);
+    FAILS(zmq_send(other, "alone", 5, 0), EINVAL);
+    SENDS(other, endpoint + strlen("udp://"), ZMQ_SNDMORE);
+    FAILS(zmq_send(other, "not last", 8, ZMQ_SNDMORE), EINVAL);
+    SENDS(other, "hello", 0);
+    /* The address ends with a zero byte, as libzmq's does. */
+    char from[64];
+    int length = zmq_recv(one, from, sizeof from, 0);
+    CHECK(length > 0 && (size_t) length == strlen(from) + 1);
+    CHECK(get_int(one, ZMQ_RCVMORE) == 1);
+    RECEIVES(one, "hello");
+    CHECK(get_int(one, ZMQ_RCVMORE) == 0);
+    CHECK(zmq_send(one, from, length, ZMQ_SNDMORE) == length);
+    SENDS(one, "hello back", 0);
+    CHECK(zmq_recv(other, from, sizeof from, 0) > 0);
+    RECEIVES(other, "hello back");
+    CHECK(zmq_close(one) == 0);
+    CHECK(zmq_close(other) == 0);
+}
+
 static void peers(void)
 {
     char endpoint[256];
@@ -191,6 +244,7 @@ int main(void)
     context = zmq_ctx_new();
     clients();
     groups();
+    datagrams();
     peers();
     many();
     CHECK(zmq_ctx_term(context) == 0);
