@@ -1,9 +1,12 @@
 //! The context.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
+pub use ringmq_core::{Blocker, DriverKind as IoDriver, Pinning};
 use ringmq_core::{ContextOptions, Error};
-pub use ringmq_core::{DriverKind as IoDriver, Pinning};
 
 /// Owns the worker threads that sockets share; all sockets that are to share them are made from one context.
 ///
@@ -57,6 +60,47 @@ impl Context {
         self.core.shutdown();
     }
 
+    /// [Shuts down](Self::shutdown), and waits until the sockets are dropped, which is for their threads to do, and their
+    /// messages are sent, or given up after their [linger](crate::Socket::set_linger): at most for `timeout`, `None` is for
+    /// ever, zero only looks. May be called from any thread that has no socket of its own left, and again after it has failed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringmq::{Context, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let push = Push::new(&context)?;
+    /// # let nobody = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let endpoint = format!("tcp://{}", nobody.local_addr()?);
+    /// push.set_linger(Some(Duration::from_secs(3600)));
+    /// push.connect(&endpoint)?;
+    /// push.send("to nobody")?;
+    /// drop(push);
+    /// let unfinished = context.term(Some(Duration::from_millis(10))).unwrap_err();
+    /// let blocker = &unfinished.blocking[0];
+    /// assert_eq!(blocker.endpoints, [endpoint]);
+    /// assert_eq!((blocker.is_open, blocker.unsent), (false, 1));
+    /// println!("{unfinished}"); // PUSH tcp://127.0.0.1:35571 has 1 message to send
+    /// # // The example shall not wait for an hour.
+    /// # std::mem::forget(context);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Unfinished`] names the sockets that are in the way when the time is up. They go on ending, and dropping the last
+    /// handle of the context still waits for them.
+    pub fn term(&self, timeout: Option<Duration>) -> Result<(), Unfinished> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let blocking = self.core.term(deadline);
+        if blocking.is_empty() {
+            return Ok(());
+        }
+        Err(Unfinished { blocking })
+    }
+
     /// How the context talks to the kernel: io_uring, or epoll where that is refused or the environment variable
     /// `RINGMQ_IO` says so. Starts a worker to find out, unless one runs already, and waits until it has started.
     ///
@@ -87,6 +131,34 @@ impl std::fmt::Debug for Context {
             .finish_non_exhaustive()
     }
 }
+
+/// Some sockets keep a context from ending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Which, in the order in which they were made.
+    pub blocking: Vec<Blocker>,
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, blocker) in self.blocking.iter().enumerate() {
+            let separator = if place > 0 { "; " } else { "" };
+            write!(f, "{separator}{}", blocker.socket_type.wire_name())?;
+            for endpoint in &blocker.endpoints {
+                write!(f, " {endpoint}")?;
+            }
+            match (blocker.is_open, blocker.unsent) {
+                (true, _) => write!(f, " is open")?,
+                (false, 0) => write!(f, " waits for a peer to take note of its end")?,
+                (false, 1) => write!(f, " has 1 message to send")?,
+                (false, count) => write!(f, " has {count} messages to send")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unfinished {}
 
 /// Says how a [`Context`] is made.
 #[derive(Debug, Clone)]

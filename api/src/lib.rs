@@ -127,11 +127,11 @@ mod peers;
 mod poller;
 mod socket;
 
-pub use context::{Context, ContextBuilder, IoDriver, Pinning};
+pub use context::{Blocker, Context, ContextBuilder, IoDriver, Pinning, Unfinished};
 pub use payload::Payload;
 pub use peers::{Counters, Drops, PeerId, PeerInfo, Statistics, Traffic};
 pub use poller::{Interest, PollEvent, Poller};
-pub use ringmq_core::options::{ReconnectStop, RouterNotify, XpubManual, XpubVerbosity};
+pub use ringmq_core::options::{Overflow, ReconnectStop, RouterNotify, XpubManual, XpubVerbosity};
 pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};
 pub use ringmq_message::{Buffer, Message, Multipart, message::GroupTooLong};
 pub use socket::{SendError, SendMultipartError, Socket};

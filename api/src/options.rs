@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ringmq_core::{
     Error,
-    options::{ReconnectStop, RouterNotify, XpubManual, XpubVerbosity, number},
+    options::{Overflow, ReconnectStop, RouterNotify, XpubManual, XpubVerbosity, number},
 };
 
 use crate::{
@@ -188,6 +188,11 @@ impl<K: Sends> Socket<K> {
         /// Messages that may wait to be sent to one peer (live), counted as wholes; 0 sets no limit. The default is
         /// 1000. What the kernel holds and the one batch of at most 256 KiB on its way there do not count.
         send_hwm, set_send_hwm: u32;
+        /// Bytes of messages that may wait to be sent to one peer, beside the high-water mark (live): the queue is full when
+        /// either is reached. A message that finds the queue below the limit is taken however long it is, so that the longest
+        /// one may exceed it. `None`, the default, sets no limit. Over `inproc://` the receiver's limit, if it has one, is
+        /// added.
+        send_bytes_max, set_send_bytes_max: Option<u64>;
         /// How long a send waits (live); `None`, the default, is for ever, and zero does not wait.
         send_timeout, set_send_timeout: Option<Duration>;
     }
@@ -199,6 +204,11 @@ impl<K: Receives> Socket<K> {
         /// Messages of one peer that may wait to be received (live), counted as wholes; 0 sets no limit. The default is
         /// 1000. What was received in one go may exceed it, by at most 64 KiB.
         receive_hwm, set_receive_hwm: u32;
+        /// Bytes of one peer's messages that may wait to be received, beside the high-water mark (live; over `inproc://` for
+        /// new connections): what is beyond stays with the peer. What was received in one go may exceed it, by at most
+        /// 64 KiB or one message. `None`, the default, sets no limit. Over shared memory the length of the peer's segment is
+        /// the limit.
+        receive_bytes_max, set_receive_bytes_max: Option<u64>;
         /// How long a receive waits (live); `None`, the default, is for ever, and zero does not wait.
         receive_timeout, set_receive_timeout: Option<Duration>;
     }
@@ -329,6 +339,13 @@ impl<K: DropsOrWaits> Socket<K> {
         /// Whether a message waits, as long as the send timeout says, until all its receivers have room (live), instead of
         /// missing those that have none. The default is no.
         xpub_nodrop, set_xpub_nodrop: bool;
+        /// What becomes of a message for a peer whose queue is full, unless
+        /// [`set_xpub_nodrop`](Self::set_xpub_nodrop) says that it waits. The default is [`Overflow::DropNewest`]. With
+        /// [`Overflow::DropOldest`] every message passes through a worker, and connections over `ipc://` do not share memory;
+        /// over `inproc://` it holds for subscribers that connect to a publisher, and publishers that connect. With
+        /// [`Overflow::Disconnect`] the monitor tells the reason
+        /// ([`TooSlow`](crate::monitor::DisconnectReason::TooSlow)), and the peer may come back.
+        overflow, set_overflow: Overflow;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Weak, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ringmq_io::DriverKind;
@@ -18,6 +18,7 @@ use crate::{
     limits,
     link::lock,
     options::Options,
+    presence::{self, Blocker, Gate},
     socket::SocketShared,
     worker::{Command, WorkerPool, WorkerShared},
 };
@@ -90,6 +91,7 @@ struct Inner {
     terminated: AtomicBool,
     seed: AtomicU64,
     inproc: Inproc,
+    gate: Arc<Gate>,
 }
 
 impl Context {
@@ -108,6 +110,7 @@ impl Context {
                 terminated: AtomicBool::new(false),
                 seed: AtomicU64::new(random_seed()),
                 inproc: Inproc::default(),
+                gate: Arc::default(),
             }),
         }
     }
@@ -119,6 +122,17 @@ impl Context {
         for socket in lock(&self.inner.sockets).iter().filter_map(Weak::upgrade) {
             socket.terminate();
         }
+    }
+
+    /// Shuts down as [`shutdown`](Self::shutdown) does, and waits until all sockets are dropped and what they left behind is
+    /// sent, or given up after LINGER. Returns what keeps the context from ending when the time is up: nothing if it has ended.
+    pub fn term(&self, deadline: Option<Instant>) -> Vec<Blocker> {
+        self.shutdown();
+        self.inner.gate.wait_until(deadline, || {
+            let sockets = lock(&self.inner.sockets);
+            let sockets = sockets.iter().filter_map(Weak::upgrade);
+            sockets.filter_map(|socket| presence::blocker(&socket)).collect()
+        })
     }
 
     /// How many sockets exist.
@@ -144,11 +158,12 @@ impl Context {
             return Err(Error::Terminated);
         }
         if sockets.len() >= self.inner.options.sockets_max {
-            sockets.retain(is_open);
-            if sockets.len() >= self.inner.options.sockets_max {
+            sockets.retain(|socket| socket.strong_count() > 0);
+            if sockets.iter().filter(|socket| is_open(socket)).count() >= self.inner.options.sockets_max {
                 return Err(Error::TooManySockets);
             }
         }
+        socket.set_gate(&self.inner.gate);
         sockets.push(Arc::downgrade(socket));
         Ok(())
     }

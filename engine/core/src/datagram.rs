@@ -9,6 +9,7 @@ use ringmq_queue::sync::{AtomicU32, Ordering};
 use crate::{
     endpoint::{mapped, parse_peer_name, peer_name},
     link::Name,
+    presence::Presence,
     receive::Receive,
     socket::{SocketCommand, SocketShared},
     worker::WorkerShared,
@@ -72,6 +73,8 @@ pub(crate) struct DatagramLink {
     pub(crate) fd: Arc<Fd>,
     pub(crate) format: Format,
     pub(crate) receive: Receive,
+    /// Keeps the context from ending.
+    _presence: Presence,
 }
 
 impl DatagramLink {
@@ -87,6 +90,7 @@ impl DatagramLink {
             name: Name::none(),
             slot: AtomicU32::new(u32::MAX),
             worker,
+            _presence: Presence::of(&socket),
             socket,
             endpoint,
             fd: Arc::new(fd),

@@ -43,6 +43,16 @@ impl Inbound {
         }
     }
 
+    /// How many bytes the entry keeps, framing included.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Inbound::Frames { span, .. } => span.len() as u64,
+            Inbound::Body(message) => message.len() as u64,
+            Inbound::Scattered(pieces) => pieces.iter().map(Inbound::bytes).sum(),
+            Inbound::Subscriptions(_) | Inbound::Mark(_) => 0,
+        }
+    }
+
     /// How many messages the entry counts for at the high-water mark; subscriptions are state, not messages.
     pub(crate) fn messages(&self) -> u64 {
         match self {

@@ -30,6 +30,8 @@ struct Bound {
     hello: Vec<u8>,
     disconnect: Vec<u8>,
     hwm: (u64, u64),
+    receive_bytes_max: u64,
+    drops_oldest: bool,
     conflate: bool,
 }
 
@@ -51,6 +53,10 @@ pub(crate) struct Party<'a> {
     pub(crate) disconnect: &'a [u8],
     /// Marks for sending and receiving.
     pub(crate) hwm: (u64, u64),
+    /// Bytes that may wait for the socket; 0 is unlimited.
+    pub(crate) receive_bytes_max: u64,
+    /// What it writes may be dropped again.
+    pub(crate) drops_oldest: bool,
     /// Only the newest message is kept.
     pub(crate) conflate: bool,
 }
@@ -69,6 +75,8 @@ impl Inproc {
             hello: party.hello.to_vec(),
             disconnect: party.disconnect.to_vec(),
             hwm: party.hwm,
+            receive_bytes_max: party.receive_bytes_max,
+            drops_oldest: party.drops_oldest,
             conflate: party.conflate,
         };
         names.bound.insert(name.to_owned(), bound);
@@ -123,6 +131,8 @@ impl Inproc {
             hello: &bound.hello,
             disconnect: &bound.disconnect,
             hwm: bound.hwm,
+            receive_bytes_max: bound.receive_bytes_max,
+            drops_oldest: bound.drops_oldest,
             conflate: bound.conflate,
         };
         let (mut ours, mut theirs) = local_pair(party, Some(&binder));

@@ -109,8 +109,13 @@ pub enum DisconnectReason {
     HeartbeatTimeout,
     /// The peer went beyond one of the engine's limits.
     LimitExceeded,
-    /// Another peer took over the routing id. Not told apart from [`Local`](Self::Local) yet.
+    /// Another peer took over the routing id: told to the socket that decided it, and, by RingMQ, to the peer that lost it.
     Replaced,
+    /// The routing id is in use by another peer: told to the socket that refused the connection, and, by RingMQ, to the
+    /// peer that was refused.
+    RoutingIdInUse,
+    /// The peer did not read what was published, and the socket's owner wants such peers disconnected.
+    TooSlow,
     /// The owner closed the socket or removed the endpoint, or the socket's type did not want the peer.
     Local,
 }

@@ -37,6 +37,9 @@ pub(crate) struct Receive {
     resume_at: AtomicU64,
     /// High-water mark in messages; 0 is unlimited. Written by the application at any time.
     hwm: AtomicU64,
+    /// The same in bytes, framing included, of what lies in the queue; and how many of those the application has read.
+    bytes_max: AtomicU64,
+    consumed_bytes: AtomicU64,
     /// The right to read the connection is the application's. Changed under the lock of `side`.
     lent: AtomicBool,
     /// How often the application has used that right, by which the worker sees that it still does.
@@ -63,6 +66,7 @@ pub(crate) struct ReceiveSide {
     newest: Option<Newest>,
     /// Messages pushed so far.
     delivered: u64,
+    delivered_bytes: u64,
     /// Patterns that do not receive have their data thrown away here, so that a peer that sends regardless cannot
     /// stop the session from noticing its end.
     discard: bool,
@@ -130,6 +134,7 @@ impl Receive {
             queue: producer,
             newest: conflate.then(Newest::default),
             delivered: 0,
+            delivered_bytes: 0,
             discard,
             fd: None,
         };
@@ -138,6 +143,8 @@ impl Receive {
             consumed: AtomicU64::new(0),
             resume_at: AtomicU64::new(NEVER),
             hwm: AtomicU64::new(hwm),
+            bytes_max: AtomicU64::new(0),
+            consumed_bytes: AtomicU64::new(0),
             lent: AtomicBool::new(false),
             visits: AtomicU64::new(0),
             attended: AtomicBool::new(false),
@@ -148,6 +155,24 @@ impl Receive {
 
     pub(crate) fn set_hwm(&self, hwm: u64) {
         self.hwm.store(hwm, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_bytes_max(&self, bytes_max: u64) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
+    }
+
+    /// Whether the session has to learn of bytes as they are read.
+    #[inline]
+    pub(crate) fn is_bounded_by_bytes(&self) -> bool {
+        self.bytes_max.load(Ordering::Relaxed) != 0
+    }
+
+    /// As many bytes wait for the application as may.
+    fn is_full_of_bytes(&self, side: &ReceiveSide) -> bool {
+        let bytes_max = self.bytes_max.load(Ordering::Relaxed);
+        // Relaxed: ordered by the fences of `publish_consumed` and `stall`, as the count of messages is.
+        let waiting = side.delivered_bytes - self.consumed_bytes.load(Ordering::Relaxed);
+        bytes_max != 0 && waiting >= bytes_max
     }
 
     /// The pipe found its queue empty. It must look once more after this.
@@ -163,7 +188,8 @@ impl Receive {
 
     /// The pipe has taken messages (and released their slots). True when the session waits for that.
     #[inline]
-    pub(crate) fn publish_consumed(&self, consumed: u64) -> bool {
+    pub(crate) fn publish_consumed(&self, consumed: u64, consumed_bytes: u64) -> bool {
+        self.consumed_bytes.store(consumed_bytes, Ordering::Relaxed);
         self.consumed.store(consumed, Ordering::Release);
         // Partner of the fence in `stall`: either that side sees the count, or this one sees the threshold.
         fence(Ordering::SeqCst);
@@ -281,10 +307,12 @@ impl Receive {
         let mut pushed = false;
         while let Some(first) = side.held.front()
             && side.queue.free() >= first.group
+            && !self.is_full_of_bytes(side)
         {
             for _ in 0..first.group {
                 let Some(held) = side.held.pop_front() else { break };
                 side.delivered += held.entry.messages();
+                side.delivered_bytes += held.entry.bytes();
                 let staged = side.queue.stage(held.entry);
                 debug_assert!(staged.is_ok(), "there is room for the whole group");
             }
@@ -315,14 +343,16 @@ impl Receive {
         }
         let hwm = self.hwm.load(Ordering::Relaxed);
         // Acquire: partner of the store in `publish_consumed`.
-        hwm != 0 && side.delivered - self.consumed.load(Ordering::Acquire) >= hwm
+        let waiting = side.delivered - self.consumed.load(Ordering::Acquire);
+        hwm != 0 && waiting >= hwm || self.is_full_of_bytes(side)
     }
 
     /// Sets the threshold at which the pipe shall report, then looks again. False when the room came meanwhile.
     fn stall(&self, side: &mut ReceiveSide) -> bool {
         let hwm = self.hwm.load(Ordering::Relaxed);
-        // With entries held the queue is what is full: any progress of the pipe helps.
-        let threshold = if side.held.is_empty() {
+        // With entries held the queue is what is full, and of bytes only the pipe knows when they are gone: any progress of the pipe helps.
+        let by_count = side.held.is_empty() && !self.is_full_of_bytes(side);
+        let threshold = if by_count {
             side.delivered.saturating_sub(hwm / 2)
         } else {
             0
@@ -330,12 +360,11 @@ impl Receive {
         self.resume_at.store(threshold, Ordering::Relaxed);
         // Partner of the fence in `publish_consumed`.
         fence(Ordering::SeqCst);
-        let room = if side.held.is_empty() {
-            self.consumed.load(Ordering::Acquire) >= threshold
-        } else {
-            side.held
-                .front()
-                .is_some_and(|first| side.queue.free() >= first.group)
+        let consumed = self.consumed.load(Ordering::Acquire);
+        let room = match side.held.front() {
+            _ if self.is_full_of_bytes(side) => false,
+            Some(first) => side.queue.free() >= first.group,
+            None => !by_count || consumed >= threshold,
         };
         if room {
             self.resume_at.store(NEVER, Ordering::Relaxed);

@@ -133,6 +133,13 @@ impl SpillPlace {
             .is_none_or(|spill| spill.parts.is_empty())
     }
 
+    /// How many whole messages wait.
+    pub(crate) fn messages(&self) -> u64 {
+        lock(&self.spill)
+            .as_ref()
+            .map_or(0, |spill| spill.whole_messages())
+    }
+
     /// Takes everything, because the connection is gone.
     pub(crate) fn take(&self) -> Option<Box<Spill>> {
         lock(&self.spill).take()

@@ -22,9 +22,9 @@ use ringmq_queue::{
     barrier::heavy_fence,
     sync::{AtomicU8, AtomicU64, Mutex, Ordering, fence},
 };
-use ringmq_zmtp::frame::encode_header;
+use ringmq_zmtp::frame::{MORE, encode_header};
 
-use crate::{limits, link::lock};
+use crate::{kept::Kept, limits, link::lock};
 
 /// No threshold is set.
 const NEVER: u64 = u64::MAX;
@@ -63,8 +63,13 @@ struct TransmitSide {
     ring: WireReader,
     /// The ring holds ZMTP frames, and not just bytes.
     framed: bool,
-    /// The newest message of a link that keeps only that; it goes out when its turn comes, if no newer one has come.
-    newest: Option<Message>,
+    /// What waits beside the ring, and can be replaced or dropped until its turn comes: the newest message of a link that
+    /// keeps only that, or the messages of one that drops the oldest.
+    kept: Kept,
+    /// Messages taken from there, or dropped.
+    kept_taken: u64,
+    /// Messages of which the last connection may have got a part.
+    cut: u64,
     /// Protocol traffic (greeting, commands) that goes out before the next batch, never inside one.
     control: Vec<u8>,
     /// The connection, once it may carry something.
@@ -82,6 +87,8 @@ struct TransmitSide {
 struct InFlight {
     control: usize,
     ring: usize,
+    /// Messages that are not in the ring.
+    kept: u64,
 }
 
 /// What came of sending on the caller's thread.
@@ -105,7 +112,9 @@ impl Transmit {
             side: Mutex::new(TransmitSide {
                 ring,
                 framed,
-                newest: None,
+                kept: Kept::default(),
+                kept_taken: 0,
+                cut: 0,
                 control: Vec::new(),
                 fd: None,
                 established: false,
@@ -145,10 +154,32 @@ impl Transmit {
     /// Puts a message of one part in the place of the one that waits to be sent. True when the worker has to be told.
     pub(crate) fn replace(&self, message: Message) -> bool {
         let mut side = lock(&self.side);
-        side.newest = Some(message);
+        side.kept.clear();
+        side.kept.push(message);
         let was = self.right();
         self.set_right(Right::Worker);
         was != Right::Worker
+    }
+
+    /// Adds a whole message to those that wait beside the ring. True when the worker has to be told.
+    pub(crate) fn keep(&self, parts: &mut Vec<Message>) -> bool {
+        let mut side = lock(&self.side);
+        parts.drain(..).for_each(|part| side.kept.push(part));
+        let was = self.right();
+        self.set_right(Right::Worker);
+        was != Right::Worker
+    }
+
+    /// Drops the oldest message that waits beside the ring. False if none does.
+    pub(crate) fn drop_oldest(&self) -> bool {
+        let mut side = lock(&self.side);
+        let gone = side.kept.drop_oldest();
+        if gone {
+            side.kept_taken += 1;
+            // The producer is here, so nobody waits for the credit.
+            self.publish_taken(side.kept_taken);
+        }
+        gone
     }
 
     /// The worker looks at a watched link.
@@ -283,7 +314,8 @@ impl Transmit {
         side.gathering = false;
         side.control = Vec::new();
         let framed = side.framed;
-        side.ring.resume(&|bytes| {
+        let cut = std::mem::take(&mut side.cut);
+        cut + side.ring.resume(&|bytes| {
             if !framed {
                 return None;
             }
@@ -319,23 +351,22 @@ impl Transmit {
             }
         }
         let mut control = control;
-        if side.established
-            && let Some(newest) = side.newest.take()
-        {
-            let header = encode_header(0, newest.len() as u64);
-            for bytes in [header.as_slice(), &newest]
-                .into_iter()
-                .filter(|bytes| !bytes.is_empty())
-            {
-                batch.push(WireSlice::copied(bytes));
-                control += bytes.len();
-            }
+        let mut kept = 0;
+        if side.established && !side.kept.is_empty() {
+            let first = batch.len();
+            kept = encode_kept(&mut side.kept, &mut batch);
+            control += batch[first..]
+                .iter()
+                .map(|slice| slice.as_slice().len())
+                .sum::<usize>();
+            side.kept_taken += kept;
+            room |= self.publish_taken(side.kept_taken);
         }
         if control + ring == 0 {
             side.spare = batch;
             return None;
         }
-        side.in_flight = Some(InFlight { control, ring });
+        side.in_flight = Some(InFlight { control, ring, kept });
         Some((fd, batch, room))
     }
 
@@ -346,6 +377,9 @@ impl Transmit {
         if let Some(in_flight) = side.in_flight.take() {
             debug_assert!(sent <= in_flight.control + in_flight.ring);
             side.ring.advance(sent.saturating_sub(in_flight.control));
+            if sent < in_flight.control {
+                side.cut += in_flight.kept;
+            }
         }
         side.spare = batch;
     }
@@ -388,18 +422,51 @@ impl Transmit {
         side.in_flight.is_none() && !side.has_queued()
     }
 
+    /// Frees everything queued, if no message has been begun; returns how many messages that were.
+    pub(crate) fn discard_between(&self) -> Option<u64> {
+        let mut side = lock(&self.side);
+        let between = side.in_flight.is_none() && side.ring.at_boundary();
+        between.then(|| side.ring.drop_all() + side.kept.clear())
+    }
+
     /// Frees everything queued; returns how many messages that were.
     pub(crate) fn discard(&self) -> u64 {
         let mut side = lock(&self.side);
-        side.ring.drop_all() + u64::from(side.newest.take().is_some())
+        side.ring.drop_all() + side.kept.clear()
     }
 }
 
 impl TransmitSide {
     /// Something waits to be sent.
     fn has_queued(&mut self) -> bool {
-        !self.control.is_empty() || self.newest.is_some() || !self.ring.is_empty()
+        !self.control.is_empty() || !self.kept.is_empty() || !self.ring.is_empty()
     }
+}
+
+/// Takes messages for one batch, at least one, and returns how many.
+fn encode_kept(kept: &mut Kept, batch: &mut Vec<WireSlice>) -> u64 {
+    let (mut messages, mut bytes) = (0, 0);
+    let mut run = Vec::new();
+    while let Some(part) = kept.pop() {
+        let more = part.more();
+        bytes += part.len();
+        run.extend_from_slice(encode_header(if more { MORE } else { 0 }, part.len() as u64).as_slice());
+        if part.len() < limits::REFERENCE_BODY_MIN {
+            run.extend_from_slice(&part);
+        } else {
+            batch.push(WireSlice::copied(&run));
+            run.clear();
+            batch.push(WireSlice::body(part));
+        }
+        messages += u64::from(!more);
+        if !more && (bytes >= limits::SEND_BATCH_BYTES_MAX || batch.len() >= limits::KEPT_SLICES_MAX) {
+            break;
+        }
+    }
+    if !run.is_empty() {
+        batch.push(WireSlice::copied(&run));
+    }
+    messages
 }
 
 #[cfg(test)]

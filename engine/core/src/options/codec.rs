@@ -1,6 +1,6 @@
 //! How the value of an option travels: from the bytes of the C interface to the type of its field, and back.
 
-use super::{RawType, ReconnectStop, RouterNotify, Row, XpubManual, XpubVerbosity};
+use super::{Overflow, RawType, ReconnectStop, RouterNotify, Row, XpubManual, XpubVerbosity};
 use crate::error::OptionFault;
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -83,6 +83,23 @@ impl IntCodec<u32> for Count {
 
     fn to_int(value: &u32) -> i32 {
         i32::try_from(*value).unwrap_or(i32::MAX)
+    }
+}
+
+/// What to do when a subscriber's queue is full.
+pub(super) struct OverflowNumber;
+
+impl IntCodec<Overflow> for OverflowNumber {
+    fn from_int(int: i32) -> Overflow {
+        match int {
+            1 => Overflow::DropOldest,
+            2 => Overflow::Disconnect,
+            _ => Overflow::DropNewest,
+        }
+    }
+
+    fn to_int(value: &Overflow) -> i32 {
+        *value as i32
     }
 }
 

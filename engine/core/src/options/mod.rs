@@ -132,6 +132,18 @@ pub enum XpubManual {
     LastValue,
 }
 
+/// What becomes of a message for a subscriber whose queue is full, or of that subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// The new message is dropped for that subscriber.
+    #[default]
+    DropNewest,
+    /// The oldest messages in its queue make room.
+    DropOldest,
+    /// The subscriber is disconnected.
+    Disconnect,
+}
+
 /// Of which changes of its connections a ROUTER is told by an empty message from the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RouterNotify {

@@ -14,12 +14,12 @@
 
 use super::codec::{
     Binary, Bitmap, Codec, Count, Flag, Ids, InverseFlag, LastValue, Manual, MicrosOrMinusOne,
-    MillisInTenths, MillisOrMinusOne, MillisOrZero, OrKernels, Property, SecondsOrKernels, SizeOrMinusOne,
-    TextOrNone, Verbose, Verboser,
+    MillisInTenths, MillisOrMinusOne, MillisOrZero, OrKernels, OverflowNumber, Property, SecondsOrKernels,
+    SizeOrMinusOne, TextOrNone, Verbose, Verboser,
 };
 use super::{
     Access::{self, ReadWrite, WriteOnly},
-    ReconnectStop, RouterNotify, Row,
+    Overflow, ReconnectStop, RouterNotify, Row,
     Scope::{Live, NextEndpoint},
     SocketTypes, XpubManual, XpubVerbosity, row_of,
 };
@@ -204,6 +204,16 @@ options! {
         /// Routers that a datagram to a group may pass, plus one: 1 stays in the local network.
         multicast_hops: u32 = 1 => MULTICAST_HOPS = 25, Count, 1..=255, NextEndpoint, ReadWrite, ALL;
 
+        /// Bytes of messages that may wait to be sent to one peer, beside SNDHWM; `None` (−1) sets no limit. One message may
+        /// wait however long it is.
+        send_bytes_max: Option<u64> = None
+            => SNDBYTES_MAX = 0x52_4d20, SizeOrMinusOne, -1..=i64::MAX, Live, ReadWrite, ALL;
+
+        /// Bytes of one peer's messages that may wait to be received, beside RCVHWM, not counting what one receive brings;
+        /// `None` (−1) sets no limit. Over shared memory the segment's length is the limit.
+        receive_bytes_max: Option<u64> = None
+            => RCVBYTES_MAX = 0x52_4d21, SizeOrMinusOne, -1..=i64::MAX, Live, ReadWrite, ALL;
+
         /// How long a receive waits, in ms; `None` (−1) waits for ever.
         receive_timeout: Option<Duration> = None
             => RCVTIMEO = 27, MillisOrMinusOne, FROM_MINUS_ONE, Live, ReadWrite, ALL;
@@ -342,6 +352,11 @@ options! {
         /// Causes after which an endpoint is not connected again: bits 1 refused, 2 handshake failed, 4 disconnected.
         reconnect_stop: ReconnectStop = ReconnectStop::from_bits(0)
             => RECONNECT_STOP = 109, ReconnectStop, ANY_INT, NextEndpoint, ReadWrite, ALL;
+
+        /// What becomes of a publication for a subscriber whose queue is full: 0 drops it, 1 drops the oldest ones in the queue
+        /// instead, 2 disconnects the subscriber.
+        overflow: Overflow = Overflow::DropNewest
+            => OVERFLOW = 0x52_4d22, OverflowNumber, 0..=2, NextEndpoint, ReadWrite, PUBLISHERS;
 
         /// The first message that every new peer is sent; empty sends none.
         hello_message: Vec<u8> = Vec::new()

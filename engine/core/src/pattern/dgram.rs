@@ -5,6 +5,7 @@ use ringmq_message::Message;
 use super::{Admission, Behaviour, Nothing, Refusal};
 use crate::{
     endpoint::parse_peer_name,
+    pipe::Dismissal,
     route::{FairQueue, LoadBalance, PipeKey, Pipes},
 };
 
@@ -21,7 +22,7 @@ pub(crate) struct Dgram {
 impl Behaviour for Dgram {
     fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _known: bool) -> Admission {
         if self.endpoint.is_some() {
-            return Admission::Refused;
+            return Admission::Refused(Dismissal::Unwanted);
         }
         self.endpoint = Some(key);
         self.balance.activate(pipes, key);

@@ -25,7 +25,7 @@ use ringmq_zmtp::SocketType;
 use crate::{
     error::Error,
     options::Options,
-    pipe::Peer,
+    pipe::{Dismissal, Peer},
     route::{PipeKey, Pipes},
     socket::SocketShared,
 };
@@ -63,7 +63,7 @@ pub(crate) enum Nothing {
 pub(crate) enum Admission {
     Accepted,
     /// The socket closes the pipe: a second peer of a PAIR, a routing id that is taken.
-    Refused,
+    Refused(Dismissal),
 }
 
 /// The behaviour of one socket type, on the application's thread.

@@ -3,7 +3,10 @@
 use ringmq_message::Message;
 
 use super::{Admission, Behaviour, Nothing, Refusal};
-use crate::route::{FairQueue, LoadBalance, PipeKey, Pipes};
+use crate::{
+    pipe::Dismissal,
+    route::{FairQueue, LoadBalance, PipeKey, Pipes},
+};
 
 #[derive(Default)]
 pub(crate) struct Pair {
@@ -28,7 +31,7 @@ impl Pair {
 impl Behaviour for Pair {
     fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _known: bool) -> Admission {
         if self.peer.is_some() {
-            return Admission::Refused;
+            return Admission::Refused(Dismissal::Unwanted);
         }
         self.peer = Some(key);
         self.balance.activate(pipes, key);

@@ -138,5 +138,6 @@ impl Behaviour for Radio {
 
     fn configure(&mut self, options: &Options) {
         self.no_drop = options.xpub_nodrop;
+        self.distribute.overflow = options.overflow;
     }
 }

@@ -9,6 +9,7 @@ use super::{Admission, Behaviour, Nothing, Refusal, identity_of, probe};
 use crate::{
     error::Error,
     options::Options,
+    pipe::Dismissal,
     route::{ByIdentity, FairQueue, PipeKey, Pipes},
 };
 
@@ -72,12 +73,12 @@ impl Router {
 
     fn identify(&mut self, pipes: &mut Pipes, key: PipeKey) -> Admission {
         let Some(pipe) = pipes.get(key) else {
-            return Admission::Refused;
+            return Admission::Refused(Dismissal::Unwanted);
         };
         let announced = identity_of(&pipe.peer).map(<[u8]>::to_vec);
         let identity = match announced {
             // RFC 37: an identity does not begin with a zero byte.
-            Some(identity) if identity[0] == 0 => return Admission::Refused,
+            Some(identity) if identity[0] == 0 => return Admission::Refused(Dismissal::Unwanted),
             Some(identity) => identity,
             None => match self.table.identity(key) {
                 Some(_) => return Admission::Accepted,
@@ -94,11 +95,11 @@ impl Router {
             && holder != key
         {
             if !self.handover {
-                return Admission::Refused;
+                return Admission::Refused(Dismissal::RoutingIdInUse);
             }
             self.table.retire(holder);
             self.forget(holder);
-            pipes.ended.push(holder);
+            pipes.dismiss(holder, Dismissal::Replaced);
         }
         self.table.remove(key);
         self.table.insert(&identity, key);

@@ -295,6 +295,7 @@ impl Behaviour for Xpub {
         self.manual = options.xpub_manual;
         self.only_first = options.only_first_subscribe;
         self.no_drop = options.xpub_nodrop;
+        self.distribute.overflow = options.overflow;
         self.single_part = options.conflate;
         self.invert = options.invert_matching;
         self.welcome.clone_from(&options.xpub_welcome);

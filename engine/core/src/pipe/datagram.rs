@@ -174,7 +174,7 @@ impl DatagramEnd {
     fn publish_consumed(&mut self) {
         self.published = self.consumed;
         self.queue.release();
-        if self.link.receive.publish_consumed(self.consumed) {
+        if self.link.receive.publish_consumed(self.consumed, 0) {
             let command = DatagramCommand::Credit(self.link.clone());
             self.link.worker.push(Command::Datagrams(command));
         }

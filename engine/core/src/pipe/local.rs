@@ -11,9 +11,10 @@ use ringmq_queue::{
     sync::{AtomicBool, AtomicU64, Mutex, Ordering},
 };
 
-use super::{End, Pipe, Read};
+use super::{Dismissal, End, Pipe, Read};
 use crate::{
     inproc::Party,
+    kept::Kept,
     link::{UNATTACHED, lock},
     pace::arrives_soon,
     socket::{SocketCommand, SocketShared},
@@ -33,8 +34,12 @@ struct Junction {
     tallies: [Arc<Tally>; 2],
     /// The message that the second, binding side wants to receive when the first one goes.
     farewell: OnceLock<Box<[u8]>>,
-    /// The newest message from either side, if only that is kept (ZMQ_CONFLATE).
-    newest: Option<[Mutex<Option<Message>>; 2]>,
+    /// Why a socket has ended the connection, if it was not just closed.
+    dismissal: OnceLock<Dismissal>,
+    /// Only the newest message is kept, either way (ZMQ_CONFLATE).
+    conflate: bool,
+    /// What either side has written, instead of what lies in its chain, if it can be replaced or dropped.
+    kept: [OnceLock<Mutex<Kept>>; 2],
 }
 
 /// What one end tells the other.
@@ -53,6 +58,7 @@ struct Side {
     closed: AtomicBool,
     send_hwm: AtomicU64,
     receive_hwm: AtomicU64,
+    receive_bytes_max: AtomicU64,
 }
 
 /// A pipe's end towards another socket.
@@ -63,6 +69,8 @@ pub(crate) struct LocalEnd {
     incoming: ChainConsumer<Message>,
     written: u64,
     consumed: u64,
+    /// Messages that were written and then dropped.
+    dropped: u64,
 }
 
 impl Side {
@@ -76,6 +84,7 @@ impl Side {
             closed: AtomicBool::new(false),
             send_hwm: AtomicU64::new(send_hwm),
             receive_hwm: AtomicU64::new(receive_hwm),
+            receive_bytes_max: AtomicU64::new(0),
         }
     }
 
@@ -97,7 +106,10 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
     let side = |party: Option<&Party<'_>>| {
         // Until the other side turns up only our own mark counts, as with libzmq.
         let (send, receive) = party.map_or((0, ABSENT), |party| party.hwm);
-        CachePadded::new(Side::new(send, receive))
+        let side = Side::new(send, receive);
+        let bytes_max = party.map_or(0, |party| party.receive_bytes_max);
+        side.receive_bytes_max.store(bytes_max, Ordering::Relaxed);
+        CachePadded::new(side)
     };
     // As with libzmq, who connects decides, unless the binding side is known and wants it too.
     let conflate = first.conflate || second.is_some_and(|party| party.conflate);
@@ -105,8 +117,16 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
         sides: [side(Some(first)), side(second)],
         tallies: Default::default(),
         farewell: OnceLock::new(),
-        newest: conflate.then(Default::default),
+        dismissal: OnceLock::new(),
+        conflate,
+        kept: Default::default(),
     });
+    for (place, kept) in junction.kept.iter().enumerate() {
+        let party = [Some(first), second][place];
+        if conflate || party.is_some_and(|party| party.drops_oldest) {
+            kept.get_or_init(Mutex::default);
+        }
+    }
     let (to_second, from_first) = chain();
     let (to_first, from_second) = chain();
     let one = LocalEnd::new(junction.clone(), 0, to_second, from_second);
@@ -138,6 +158,7 @@ impl LocalEnd {
             incoming,
             written: 0,
             consumed: 0,
+            dropped: 0,
         }
     }
 
@@ -165,6 +186,18 @@ impl LocalEnd {
         }
     }
 
+    /// The other side is to know why the connection ends.
+    pub(crate) fn dismiss(&self, why: Dismissal) {
+        if why != Dismissal::Unwanted {
+            // Who comes first is right.
+            let _ = self.junction.dismissal.set(why);
+        }
+    }
+
+    pub(crate) fn dismissed(&self) -> Option<Dismissal> {
+        self.junction.dismissal.get().copied()
+    }
+
     pub(crate) fn attach(&mut self, key: u64) {
         self.mine().key.store(key, Ordering::SeqCst);
     }
@@ -179,7 +212,7 @@ impl LocalEnd {
         let send = self.mine().send_hwm.load(Ordering::Relaxed);
         let receive = self.theirs().receive_hwm.load(Ordering::Relaxed);
         match (send, receive) {
-            _ if self.junction.newest.is_some() => 0,
+            _ if self.junction.conflate => 0,
             (send, ABSENT) => send,
             (0, _) | (_, 0) => 0,
             (send, receive) => send + receive,
@@ -191,6 +224,12 @@ impl LocalEnd {
         self.mine().send_hwm.store(send, Ordering::Relaxed);
         self.mine().receive_hwm.store(receive, Ordering::Relaxed);
         self.hwm()
+    }
+
+    /// Takes the bytes that the socket lets wait for it; returns those of the other side.
+    pub(crate) fn set_receive_bytes_max(&mut self, receive: u64) -> u64 {
+        self.mine().receive_bytes_max.store(receive, Ordering::Relaxed);
+        self.theirs().receive_bytes_max.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -205,10 +244,11 @@ impl LocalEnd {
 
     pub(crate) fn taken(&self) -> u64 {
         // Acquire: partner of the store in `took_message`; nothing but the count is read under it.
-        self.theirs().consumed.load(Ordering::Acquire)
+        self.theirs().consumed.load(Ordering::Acquire) + self.dropped
     }
 
     pub(crate) fn ask_for_room(&mut self, threshold: u64) -> u64 {
+        let threshold = threshold.saturating_sub(self.dropped);
         self.mine().unblock_at.store(threshold, Ordering::Relaxed);
         // Partner of the light fence in `took_message`.
         heavy_fence();
@@ -222,8 +262,12 @@ impl LocalEnd {
     #[inline]
     pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
         let more = message.more();
-        if let Some(newest) = &self.junction.newest {
-            *lock(&newest[self.me]) = Some(std::mem::take(message));
+        if let Some(kept) = self.junction.kept[self.me].get() {
+            let mut kept = lock(kept);
+            if self.junction.conflate {
+                kept.clear();
+            }
+            kept.push(std::mem::take(message));
         } else {
             self.outgoing.stage(std::mem::take(message));
         }
@@ -234,7 +278,7 @@ impl LocalEnd {
 
     #[inline]
     pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
-        if self.junction.newest.is_some() {
+        if self.junction.kept[self.me].get().is_some() {
             let mut message = Message::from_slice(body);
             message.set_more(more);
             return self.write(&mut message, epoch);
@@ -262,6 +306,22 @@ impl LocalEnd {
 
     pub(crate) fn rollback(&mut self) {
         self.outgoing.rollback();
+        if let Some(kept) = self.junction.kept[self.me].get() {
+            lock(kept).rollback();
+        }
+    }
+
+    /// What this end writes can be dropped again from now on; nothing has been written yet.
+    pub(crate) fn set_drops_oldest(&self) {
+        self.junction.kept[self.me].get_or_init(Mutex::default);
+    }
+
+    /// Drops the oldest message that the other side has not begun to read. False if there is none.
+    pub(crate) fn drop_oldest(&mut self) -> bool {
+        let kept = self.junction.kept[self.me].get();
+        let gone = kept.is_some_and(|kept| lock(kept).drop_oldest());
+        self.dropped += u64::from(gone);
+        gone
     }
 
     /// Subscriptions pass as messages that begin with 1 or 0 (RFC 29), and not even a full queue holds them up.
@@ -289,7 +349,7 @@ impl LocalEnd {
         let soon = arrives_soon(patient && !closed, || self.has_queued());
         let arrived = soon || self.watch();
         match arrived
-            .then(|| self.incoming.pop().or_else(|| self.take_newest()))
+            .then(|| self.incoming.pop().or_else(|| self.take_kept()))
             .flatten()
         {
             Some(part) => {
@@ -331,17 +391,13 @@ impl LocalEnd {
     }
 
     pub(crate) fn has_queued(&mut self) -> bool {
-        !self.incoming.is_empty()
-            || self
-                .junction
-                .newest
-                .as_ref()
-                .is_some_and(|newest| lock(&newest[1 - self.me]).is_some())
+        let kept = self.junction.kept[1 - self.me].get();
+        !self.incoming.is_empty() || kept.is_some_and(|kept| !lock(kept).is_empty())
     }
 
-    /// The newest message from the other side, if only that is kept.
-    fn take_newest(&self) -> Option<Message> {
-        lock(&self.junction.newest.as_ref()?[1 - self.me]).take()
+    /// The next part from the other side, if that can take messages back.
+    fn take_kept(&self) -> Option<Message> {
+        lock(self.junction.kept[1 - self.me].get()?).pop()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The application's end of a connection, whatever carries it.
 
 mod datagram;
+mod kept;
 mod local;
 mod losses;
 mod newest;
 mod shm;
+mod sizes;
 mod wire;
 
 use std::{
@@ -17,12 +19,14 @@ use ringmq_message::{Message, wire::ring};
 use ringmq_zmtp::SocketType;
 
 use datagram::DatagramEnd;
+use kept::KeptEnd;
 use local::LocalEnd;
 pub(crate) use local::local_pair;
 pub(crate) use losses::Losses;
 use newest::NewestEnd;
 use shm::ShmEnd;
 pub(crate) use shm::{Loan, Rings, shared_mark};
+use sizes::Sizes;
 use wire::WireEnd;
 
 use crate::{
@@ -30,8 +34,9 @@ use crate::{
     inbound::SubscriptionRequest,
     inproc::Party,
     link::Link,
-    monitor::Credentials,
-    options::Options,
+    monitor::{Credentials, DisconnectReason},
+    options::{Options, Overflow},
+    presence::Leftover,
     receive::Receive,
     socket::SocketShared,
     tally::Tally,
@@ -83,6 +88,8 @@ pub(crate) struct Pipe {
     end: End,
     /// The most messages that may be written and not yet taken; 0 is unlimited.
     hwm: u64,
+    /// The lengths of messages that wait, if their sum is bounded.
+    sizes: Option<Box<Sizes>>,
     /// The other side's count of taken messages when last looked at.
     taken: u64,
     /// Parts of a multipart message have been written and the last one not.
@@ -97,11 +104,53 @@ pub(crate) struct Pipe {
     pub(crate) in_fair_queue: bool,
     /// The pipe is in its socket's round of pipes with room.
     pub(crate) in_balance: bool,
+    /// Why the socket ends the connection, if it does.
+    pub(crate) dismissal: Dismissal,
     /// What has passed.
     pub(crate) tally: Arc<Tally>,
     /// Bytes of the parts before the present one of the message that is written, and of the one that is read.
     written_part: u64,
     read_part: u64,
+}
+
+/// Why a socket ends a connection of its own accord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dismissal {
+    /// It has no more use for it.
+    #[default]
+    Unwanted,
+    /// Another peer has the routing id.
+    RoutingIdInUse,
+    /// Another peer has taken the routing id over.
+    Replaced,
+    /// The peer does not read what it is sent.
+    TooSlow,
+}
+
+impl Dismissal {
+    /// What the peer is told, if the connection is fit for telling it.
+    pub(crate) fn explanation(self) -> Option<&'static [u8]> {
+        match self {
+            Self::RoutingIdInUse => Some(b"Routing id in use"),
+            Self::Replaced => Some(b"Routing id taken over"),
+            Self::Unwanted | Self::TooSlow => None,
+        }
+    }
+
+    /// What a peer means that says so.
+    pub(crate) fn explained_by(text: &[u8]) -> Option<Self> {
+        let all = [Self::RoutingIdInUse, Self::Replaced];
+        all.into_iter().find(|it| it.explanation() == Some(text))
+    }
+
+    pub(crate) fn reason(self) -> DisconnectReason {
+        match self {
+            Self::Unwanted => DisconnectReason::Local,
+            Self::RoutingIdInUse => DisconnectReason::RoutingIdInUse,
+            Self::Replaced => DisconnectReason::Replaced,
+            Self::TooSlow => DisconnectReason::TooSlow,
+        }
+    }
 }
 
 /// What is at the other end.
@@ -110,6 +159,8 @@ enum End {
     Wire(WireEnd),
     /// The same, where only the newest message is kept.
     Newest(NewestEnd),
+    /// The same, where old messages can make room for new ones.
+    Kept(Box<KeptEnd>),
     /// Another socket of the context.
     Local(LocalEnd),
     /// A session, whose connection may be upgraded to shared memory, and is one to a wire otherwise.
@@ -135,6 +186,7 @@ macro_rules! either {
         match &mut $self.end {
             End::Wire($end) => $call,
             End::Newest($end) => $call,
+            End::Kept($end) => $call,
             End::Local($end) => $call,
             End::Shm($end) => $call,
             End::Datagram($end) => $call,
@@ -150,6 +202,7 @@ impl Pipe {
             endpoint,
             end,
             hwm,
+            sizes: None,
             taken: 0,
             writing: false,
             closed: false,
@@ -157,6 +210,7 @@ impl Pipe {
             losses: Losses::default(),
             in_fair_queue: false,
             in_balance: false,
+            dismissal: Dismissal::default(),
             tally,
             written_part: 0,
             read_part: 0,
@@ -168,6 +222,7 @@ impl Pipe {
         match &self.end {
             End::Wire(wire) => Some(&wire.link),
             End::Newest(newest) => Some(&newest.link),
+            End::Kept(kept) => Some(&kept.wire.link),
             End::Shm(shm) => Some(&shm.wire.link),
             End::Local(_) | End::Datagram(_) => None,
         }
@@ -189,7 +244,7 @@ impl Pipe {
     /// Whether the right to read the connection may be lent to the application: there is one, and all messages come by it.
     pub(crate) fn lends(&self) -> bool {
         match &self.end {
-            End::Wire(_) | End::Newest(_) => true,
+            End::Wire(_) | End::Newest(_) | End::Kept(_) => true,
             End::Shm(shm) => !shm.is_upgraded(),
             End::Local(_) | End::Datagram(_) => false,
         }
@@ -217,6 +272,10 @@ impl Pipe {
             local.set_socket(party.socket);
             local.set_farewell(party.disconnect);
             self.hwm = local.set_hwm(party.hwm.0, party.hwm.1);
+            local.set_receive_bytes_max(party.receive_bytes_max);
+            if party.drops_oldest {
+                local.set_drops_oldest();
+            }
         }
     }
 
@@ -231,9 +290,37 @@ impl Pipe {
         self.link().is_some()
     }
 
+    /// Applies the limits of the socket that the pipe belongs to.
+    pub(crate) fn limit(&mut self, options: &Options) {
+        self.set_hwm(u64::from(options.send_hwm), u64::from(options.receive_hwm));
+        self.set_bytes_max(
+            options.send_bytes_max.unwrap_or(0),
+            options.receive_bytes_max.unwrap_or(0),
+        );
+    }
+
     /// Changes the high-water marks of the socket that the pipe belongs to.
     pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) {
         self.hwm = either!(self, end => end.set_hwm(send, receive));
+    }
+
+    /// Changes how many bytes may wait for the peer, and from it; 0 is unlimited.
+    pub(crate) fn set_bytes_max(&mut self, send: u64, receive: u64) {
+        let max = match &mut self.end {
+            // There is one queue, in which both sides' allowances add up.
+            End::Local(local) => send + local.set_receive_bytes_max(receive),
+            End::Wire(wire) => wire.set_bytes_max(send, receive),
+            End::Shm(shm) => shm.wire.set_bytes_max(send, receive),
+            End::Kept(kept) => kept.wire.set_bytes_max(send, receive),
+            // One message waits, whatever its length.
+            End::Newest(_) | End::Datagram(_) => 0,
+        };
+        let written = self.written();
+        match &mut self.sizes {
+            _ if max == 0 => self.sizes = None,
+            Some(sizes) => sizes.set_max(max),
+            sizes => *sizes = Some(Box::new(Sizes::new(max, written))),
+        }
     }
 
     /// The other side has ended.
@@ -253,6 +340,14 @@ impl Pipe {
         }
     }
 
+    /// Why the other socket of an in-process connection has ended it, if it said so.
+    pub(crate) fn dismissed(&self) -> Option<Dismissal> {
+        match &self.end {
+            End::Local(local) => local.dismissed(),
+            _ => None,
+        }
+    }
+
     /// Ends the connection: the socket does not want it. What is queued is dropped.
     pub(crate) fn refuse(&mut self) {
         self.finish(Some(Duration::ZERO));
@@ -261,48 +356,71 @@ impl Pipe {
     /// Ends the connection once what is queued has been sent, or `linger` is over.
     pub(crate) fn finish(&mut self, linger: Option<Duration>) {
         self.closed = true;
-        if let Some(link) = self.link() {
-            link.worker.push(Command::ClosePipe(link.clone(), linger));
+        if let End::Local(local) = &self.end {
+            local.dismiss(self.dismissal);
+        } else if let Some(link) = self.link() {
+            link.worker
+                .push(Command::ClosePipe(link.clone(), linger, self.dismissal));
+        }
+    }
+
+    #[inline]
+    fn written(&self) -> u64 {
+        match &self.end {
+            End::Wire(wire) => wire.written(),
+            End::Newest(_) => 0,
+            End::Kept(kept) => kept.written(),
+            End::Datagram(datagram) => datagram.written(),
+            End::Local(local) => local.written(),
+            End::Shm(shm) => shm.written(),
         }
     }
 
     #[inline]
     fn backlog(&self) -> u64 {
-        let written = match &self.end {
-            End::Wire(wire) => wire.written(),
-            End::Newest(_) => 0,
-            End::Local(local) => local.written(),
-            End::Shm(shm) => shm.written(),
-            End::Datagram(datagram) => datagram.written(),
-        };
-        written - self.taken
+        self.written() - self.taken
+    }
+
+    #[inline]
+    fn is_at_mark(&self) -> bool {
+        let at_count = self.hwm != 0 && self.backlog() >= self.hwm;
+        at_count || self.sizes.as_ref().is_some_and(|sizes| sizes.is_full())
+    }
+
+    /// Asks the other side how many messages it has taken.
+    fn refresh_taken(&mut self) {
+        self.taken = either!(self, end => end.taken());
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        if let Some(sizes) = &mut self.sizes {
+            sizes.settle(self.taken);
+        }
     }
 
     /// The high-water mark is reached: whole messages written and not yet taken by the other side (libzmq counts the
     /// same way; what is in flight to the kernel no longer counts).
     #[inline]
     pub(crate) fn is_full(&mut self) -> bool {
-        if self.hwm == 0 || self.backlog() < self.hwm {
-            return false;
-        }
-        self.is_really_full()
+        self.is_at_mark() && self.is_really_full()
     }
 
     #[cold]
     fn is_really_full(&mut self) -> bool {
-        self.taken = either!(self, end => end.taken());
+        self.refresh_taken();
         match &self.end {
             // The other socket may have changed its part of the sum.
             End::Local(local) => self.hwm = local.hwm(),
             End::Shm(shm) => self.hwm = shm.hwm(),
-            End::Wire(_) | End::Newest(_) | End::Datagram(_) => {}
+            End::Wire(_) | End::Newest(_) | End::Kept(_) | End::Datagram(_) => {}
         }
-        if self.hwm == 0 || self.backlog() < self.hwm {
+        if !self.is_at_mark() {
             return false;
         }
         self.flush();
-        self.taken = either!(self, end => end.taken());
-        self.backlog() >= self.hwm
+        self.refresh_taken();
+        self.is_at_mark()
     }
 
     /// A message like the last one can be written without being kept outside of a shared ring, for patterns that can wait.
@@ -310,7 +428,7 @@ impl Pipe {
     pub(crate) fn has_room(&mut self) -> bool {
         let has_space = match &mut self.end {
             End::Shm(shm) => shm.has_space(),
-            End::Wire(_) | End::Newest(_) | End::Local(_) | End::Datagram(_) => true,
+            End::Wire(_) | End::Newest(_) | End::Kept(_) | End::Datagram(_) | End::Local(_) => true,
         };
         has_space && !self.is_full()
     }
@@ -327,23 +445,43 @@ impl Pipe {
             self.throttled = self.is_full();
             return !self.throttled;
         }
-        self.taken = either!(self, end => end.taken());
-        self.throttled = self.backlog() > self.hwm / 2;
+        self.refresh_taken();
+        let by_count = self.hwm == 0 || self.backlog() <= self.hwm / 2;
+        let by_bytes = self.sizes.as_ref().is_none_or(|sizes| sizes.is_half_empty());
+        self.throttled = !(by_count && by_bytes);
         !self.throttled
+    }
+
+    /// For patterns that rather lose old messages: drops as many as it takes, where the carrier lets go of any. Returns how
+    /// many those were, and whether there is room now.
+    pub(crate) fn make_room(&mut self) -> (u64, bool) {
+        let mut dropped = 0;
+        while self.is_full() {
+            let gone = match &mut self.end {
+                End::Kept(kept) => kept.drop_oldest(),
+                End::Local(local) => local.drop_oldest(),
+                End::Wire(_) | End::Newest(_) | End::Shm(_) | End::Datagram(_) => false,
+            };
+            if !gone {
+                return (dropped, false);
+            }
+            dropped += 1;
+        }
+        (dropped, true)
     }
 
     /// Asks the other side to report once half of the queue is gone (the low-water mark). False when there is room
     /// already, and then nothing will be reported.
     pub(crate) fn ask_for_room(&mut self) -> bool {
-        let written = self.backlog() + self.taken;
         // Without a mark it is a ring that is full, and any message less in it will do.
-        let wanted = if self.hwm == 0 {
-            0
-        } else {
-            (written + self.hwm / 2).saturating_sub(self.hwm)
+        let by_count = match self.hwm {
+            0 => 0,
+            hwm => (self.written() + hwm / 2).saturating_sub(hwm),
         };
-        let threshold = wanted.max(1);
+        let by_bytes = self.sizes.as_ref().map_or(0, |sizes| sizes.threshold());
+        let threshold = by_count.max(by_bytes).max(1);
         self.taken = either!(self, end => end.ask_for_room(threshold));
+        self.settle();
         if self.has_room() {
             either!(self, end => end.stop_asking());
             return false;
@@ -367,6 +505,9 @@ impl Pipe {
         self.written_part = if more { bytes } else { 0 };
         if !more {
             self.tally.sent(bytes);
+            if let Some(sizes) = &mut self.sizes {
+                sizes.push(bytes);
+            }
         }
     }
 
@@ -394,12 +535,10 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.write_shared(message, epoch),
             End::Shm(shm) => shm.write_shared(message, epoch),
-            End::Newest(newest) => newest.write(&mut message.share(), epoch),
-            End::Local(_) | End::Datagram(_) => {
-                let mut share = message.share();
-                share.set_more(message.more());
-                either!(self, end => end.write(&mut share, epoch));
-            }
+            End::Newest(newest) => newest.write(&mut share_of(message), epoch),
+            End::Local(local) => local.write(&mut share_of(message), epoch),
+            End::Kept(kept) => kept.write(&mut share_of(message), epoch),
+            End::Datagram(datagram) => datagram.write(&mut share_of(message), epoch),
         }
     }
 
@@ -409,7 +548,7 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.follow(epoch, now),
             End::Shm(shm) => shm.wire.follow(epoch, now),
-            End::Newest(_) | End::Local(_) | End::Datagram(_) => {}
+            End::Newest(_) | End::Kept(_) | End::Datagram(_) | End::Local(_) => {}
         }
     }
 
@@ -418,7 +557,7 @@ impl Pipe {
         match &mut self.end {
             End::Wire(wire) => wire.flush(),
             End::Shm(shm) => shm.wire.flush(),
-            End::Newest(_) | End::Local(_) | End::Datagram(_) => {}
+            End::Newest(_) | End::Kept(_) | End::Datagram(_) | End::Local(_) => {}
         }
     }
 
@@ -438,6 +577,7 @@ impl Pipe {
         let read = match &mut self.end {
             End::Wire(wire) => wire.read(message, self.closed),
             End::Newest(newest) => newest.read(message, self.closed),
+            End::Kept(kept) => kept.read(message, self.closed),
             End::Local(local) => local.read(message, self.closed, patient),
             End::Shm(shm) => shm.read(message, self.closed, patient),
             End::Datagram(datagram) => datagram.read(message, self.closed),
@@ -448,9 +588,21 @@ impl Pipe {
         read
     }
 
+    /// What is left to the session when the socket goes.
+    pub(crate) fn leftover(&self) -> Option<Leftover> {
+        let written = match &self.end {
+            End::Shm(shm) => shm.wire.written(),
+            _ => self.written(),
+        };
+        self.link().map(|link| Leftover {
+            link: Arc::downgrade(link),
+            written,
+        })
+    }
+
     /// Messages that the other side has not taken yet.
     pub(crate) fn unsent(&mut self) -> u64 {
-        self.taken = either!(self, end => end.taken());
+        self.refresh_taken();
         self.backlog()
     }
 
@@ -522,6 +674,7 @@ pub(crate) fn pair(
     let (writer, ring) = ring();
     let (discards, conflate) = (socket.traits.discards_input, options.conflate);
     let (receive, queue) = Receive::new(u64::from(options.receive_hwm), discards, conflate);
+    receive.set_bytes_max(options.receive_bytes_max.unwrap_or(0));
     let framed = !socket.is_raw(options);
     let link = Link::new(
         worker.clone(),
@@ -534,6 +687,8 @@ pub(crate) fn pair(
     let wire = |queue| WireEnd::new(link.clone(), writer, queue, framed);
     let end = if conflate {
         End::Newest(NewestEnd::new(link.clone(), queue))
+    } else if options.overflow == Overflow::DropOldest {
+        End::Kept(Box::new(KeptEnd::new(wire(queue))))
     } else if upgradable {
         End::Shm(Box::new(ShmEnd::new(wire(queue), hwm)))
     } else {
@@ -555,4 +710,11 @@ pub(crate) fn datagrams(
     let link = DatagramLink::new(worker.clone(), socket.clone(), endpoint, fd, format, receive);
     let end = End::Datagram(Box::new(DatagramEnd::new(link.clone(), queue)));
     (link, Pipe::new(end, 1, endpoint, Arc::default()))
+}
+
+/// Another handle to the same body.
+fn share_of(message: &mut Message) -> Message {
+    let mut share = message.share();
+    share.set_more(message.more());
+    share
 }

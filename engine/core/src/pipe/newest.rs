@@ -79,7 +79,7 @@ impl NewestEnd {
     fn pop(&mut self) -> Option<Inbound> {
         let entry = self.queue.pop()?;
         self.queue.release();
-        if self.link.receive.publish_consumed(0) {
+        if self.link.receive.publish_consumed(0, 0) {
             self.link.worker.push(Command::Credit(self.link.clone()));
         }
         Some(entry)

@@ -30,6 +30,9 @@ pub(crate) struct WireEnd {
     /// Messages read so far, and how many of them the session knows of.
     consumed: u64,
     published: u64,
+    /// Bytes of the entries that were read, and of the one that is being read.
+    consumed_bytes: u64,
+    entry_bytes: u64,
 }
 
 /// What lies under the reader's finger.
@@ -51,6 +54,8 @@ impl WireEnd {
             cursor: Cursor::Empty,
             consumed: 0,
             published: 0,
+            consumed_bytes: 0,
+            entry_bytes: 0,
         }
     }
 
@@ -61,6 +66,12 @@ impl WireEnd {
     /// Takes the socket's high-water marks; returns the one for sending.
     pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) -> u64 {
         self.link.receive.set_hwm(receive);
+        send
+    }
+
+    /// Takes how many bytes may wait either way; returns those for sending.
+    pub(crate) fn set_bytes_max(&mut self, send: u64, receive: u64) -> u64 {
+        self.link.receive.set_bytes_max(receive);
         send
     }
 
@@ -261,10 +272,16 @@ impl WireEnd {
 
     /// The next entry; before finding nothing for good the session is given its credit and asked to report.
     fn pop(&mut self) -> Option<Inbound> {
-        if let Some(entry) = self.queue.pop() {
-            return Some(entry);
+        self.consumed_bytes += std::mem::take(&mut self.entry_bytes);
+        let mut entry = self.queue.pop();
+        if entry.is_none() && self.watch() {
+            entry = self.queue.pop();
         }
-        if self.watch() { self.queue.pop() } else { None }
+        self.entry_bytes = entry.as_ref()?.bytes();
+        if self.link.receive.is_bounded_by_bytes() {
+            self.publish_consumed();
+        }
+        entry
     }
 
     /// Asks the session to report the next arrival. True when something arrived meanwhile.
@@ -281,7 +298,11 @@ impl WireEnd {
     fn publish_consumed(&mut self) {
         self.published = self.consumed;
         self.queue.release();
-        if self.link.receive.publish_consumed(self.consumed) {
+        if self
+            .link
+            .receive
+            .publish_consumed(self.consumed, self.consumed_bytes)
+        {
             self.link.worker.push(Command::Credit(self.link.clone()));
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use ringmq_message::Message;
 
 use super::{PipeKey, Pipes};
-use crate::pace::Pace;
+use crate::{options::Overflow, pace::Pace, pipe::Dismissal};
 
 /// Sends each message to a set of pipes, chosen at its first part.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Distribute {
     /// The pipes that the message in progress goes to.
     chosen: Vec<PipeKey>,
     sending: bool,
+    /// What to do about a pipe without room.
+    pub(crate) overflow: Overflow,
     /// Whether messages follow each other closely, seen from the sender. A pipe alone cannot tell: between two messages of
     /// its own all the others get theirs, which takes long if every one of them is sent at once.
     pace: Pace,
@@ -94,12 +96,21 @@ impl Distribute {
             self.chosen.sort_unstable();
             self.chosen.dedup();
         }
+        let overflow = self.overflow;
         self.chosen.retain(|&key| {
-            let accepts = pipes.get(key).is_some_and(|pipe| pipe.accepts());
-            if accepts {
-                pipes.regain(key);
-            } else {
+            let Some(pipe) = pipes.get(key) else { return false };
+            let (gone, accepts) = match overflow {
+                Overflow::DropOldest => pipe.make_room(),
+                Overflow::DropNewest | Overflow::Disconnect => (0, pipe.accepts()),
+            };
+            if !accepts && overflow == Overflow::Disconnect {
+                pipes.dismiss(key, Dismissal::TooSlow);
+            }
+            for _ in 0..gone + u64::from(!accepts) {
                 pipes.lose(key);
+            }
+            if accepts && gone == 0 {
+                pipes.regain(key);
             }
             accepts
         });

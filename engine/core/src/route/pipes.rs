@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     monitor::DropCause,
-    pipe::{Peer, Pipe},
+    pipe::{Dismissal, Peer, Pipe},
     tally::DropTally,
 };
 
@@ -107,6 +107,14 @@ impl Pipes {
     pub(crate) fn regain(&mut self, key: PipeKey) {
         if let Some(count) = self.get(key).and_then(|pipe| pipe.losses.end_run()) {
             self.report(key, DropCause::HighWaterMark, count);
+        }
+    }
+
+    /// The socket does not want the peer any more.
+    pub(crate) fn dismiss(&mut self, key: PipeKey, why: Dismissal) {
+        if let Some(pipe) = self.get(key) {
+            pipe.dismissal = why;
+            self.ended.push(key);
         }
     }
 

@@ -30,6 +30,8 @@ fn pipes(count: usize, hwm: u64) -> (Pipes, Vec<PipeKey>, Vec<Pipe>) {
         disconnect: b"",
         // The mark is the sum of the sender's for sending and the receiver's for receiving.
         hwm: (hwm, hwm),
+        receive_bytes_max: 0,
+        drops_oldest: false,
         conflate: false,
     };
     let mut pipes = Pipes::default();

@@ -14,9 +14,10 @@ use crate::{
     limits,
     link::{UNATTACHED, lock},
     monitor::{Event, EventRecord, Side},
-    options::Options,
+    options::{Options, Overflow},
     pattern::Datagrams,
     pipe::{self, Peer},
+    presence::Presence,
     transport::{Datagrams as OpenDatagrams, Target},
     worker::{Command, DatagramCommand, Dial, NewListener, NewSession},
 };
@@ -73,7 +74,7 @@ impl Endpoints {
         entry.map_or("", |entry| &entry.name)
     }
 
-    pub(super) fn remove(&mut self, id: u64) {
+    fn remove(&mut self, id: u64) {
         self.entries.retain(|entry| entry.id != id);
     }
 }
@@ -109,13 +110,14 @@ impl Socket {
             }
         };
         let worker = self.context.worker(self.options.affinity)?;
-        let id = self.endpoints.add(&listening.name, true);
+        let id = self.add_endpoint(&listening.name, true);
         let listener = NewListener {
             listening,
             transport,
             socket: self.shared.clone(),
             options: self.options.clone().into(),
             endpoint: id,
+            presence: Presence::of(&self.shared),
         };
         worker.push(Command::Listen(Box::new(listener)));
         Ok(())
@@ -124,10 +126,10 @@ impl Socket {
     /// Takes a name in the context, and the connections that wait for it.
     fn bind_inproc(&mut self, name: &str, endpoint: &str) -> Result<(), Error> {
         let context = self.context.clone();
-        let id = self.endpoints.add(endpoint, true);
+        let id = self.add_endpoint(endpoint, true);
         let (shared, options) = (self.shared.clone(), self.options.clone());
         let Some(pipes) = context.inproc().bind(name, &party(&shared, &options, id)) else {
-            self.endpoints.remove(id);
+            self.remove_entry(id);
             return Err(Error::AddressInUse {
                 endpoint: endpoint.to_owned(),
             });
@@ -141,7 +143,7 @@ impl Socket {
     /// Connects to a name in the context, which may be bound later.
     fn connect_inproc(&mut self, name: &str, endpoint: &str) {
         let context = self.context.clone();
-        let id = self.endpoints.add(endpoint, false);
+        let id = self.add_endpoint(endpoint, false);
         let (shared, options) = (self.shared.clone(), self.options.clone());
         let named = std::mem::take(&mut self.options.connect_routing_id);
         context
@@ -191,7 +193,7 @@ impl Socket {
             return Ok(());
         }
         let worker = self.context.worker(self.options.affinity)?;
-        let id = self.endpoints.add(endpoint, false);
+        let id = self.add_endpoint(endpoint, false);
         let options: std::sync::Arc<_> = self.options.clone().into();
         let (link, mut pipe) = pipe::pair(&worker, &self.shared, &options, id, transport.is_local());
         pipe.peer = Peer::named(std::mem::take(&mut self.options.connect_routing_id));
@@ -210,6 +212,7 @@ impl Socket {
             link,
             pipe: unattached,
             dial,
+            presence: Presence::of(&self.shared),
         };
         worker.push(Command::Connect(Box::new(session)));
         Ok(())
@@ -293,12 +296,12 @@ impl Socket {
 
     fn attach_datagrams(&mut self, opened: OpenDatagrams, format: Format, bound: bool) -> Result<(), Error> {
         let worker = self.context.worker(self.options.affinity)?;
-        let id = self.endpoints.add(&opened.name, bound);
+        let id = self.add_endpoint(&opened.name, bound);
         let (link, pipe) = pipe::datagrams(&worker, &self.shared, &self.options, id, opened.fd, format);
         worker.push(DatagramCommand::Open(link, bound).into());
         let key = self.attach(pipe, true);
         if key.is_none_or(|key| self.pipes.get(key).is_none()) {
-            self.endpoints.remove(id);
+            self.remove_entry(id);
             let rule = "this socket has one endpoint";
             return Err(Error::InvalidArgument { rule });
         }
@@ -348,7 +351,7 @@ impl Socket {
                 self.leave_to_session(key);
             }
         }
-        self.endpoints.remove(id);
+        self.remove_entry(id);
         let (done, closed) = mpsc::channel();
         self.context
             .close_endpoint(&self.shared, id, self.options.linger, &done);
@@ -359,6 +362,21 @@ impl Socket {
             .is_ok()
         {}
         Ok(())
+    }
+
+    fn add_endpoint(&mut self, name: &str, bound: bool) -> u64 {
+        lock(&self.shared.endpoints).push(name.to_owned());
+        self.endpoints.add(name, bound)
+    }
+
+    pub(super) fn remove_entry(&mut self, id: u64) {
+        let name = self.endpoints.name(id);
+        let mut names = lock(&self.shared.endpoints);
+        if let Some(place) = names.iter().position(|other| other == name) {
+            names.remove(place);
+        }
+        drop(names);
+        self.endpoints.remove(id);
     }
 
     /// Takes a pipe out while its session goes on to send what is queued.
@@ -383,6 +401,8 @@ fn party<'a>(socket: &'a Arc<SocketShared>, options: &'a Options, endpoint: u64)
         hello: &options.hello_message,
         disconnect: &options.disconnect_message,
         hwm,
+        receive_bytes_max: options.receive_bytes_max.unwrap_or(0),
+        drops_oldest: options.overflow == Overflow::DropOldest,
         conflate: options.conflate,
     }
 }

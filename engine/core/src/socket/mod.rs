@@ -27,7 +27,7 @@ use crate::{
     monitor::{self, Credentials, DropCause, Event, EventMask, EventRecord, Listener, MonitorReceiver, Side},
     options::Options,
     pattern::{Admission, Nothing, Pattern, Refusal},
-    pipe::Pipe,
+    pipe::{Dismissal, Pipe},
     route::{PipeKey, Pipes},
 };
 use endpoints::Endpoints;
@@ -114,12 +114,8 @@ impl Socket {
 
     fn apply_options(&mut self) {
         self.pattern.behaviour().configure(&self.options);
-        let (send, receive) = (
-            u64::from(self.options.send_hwm),
-            u64::from(self.options.receive_hwm),
-        );
         for pipe in self.pipes.iter_mut() {
-            pipe.set_hwm(send, receive);
+            pipe.limit(&self.options);
         }
     }
 
@@ -164,6 +160,7 @@ impl Socket {
         match self.pattern.send(&mut self.pipes, message) {
             Ok(()) if self.pipes.drops.is_empty() => Ok(()),
             Ok(()) => {
+                self.bury();
                 self.report_drops();
                 Ok(())
             }
@@ -354,7 +351,12 @@ impl Socket {
     }
 
     fn process(&mut self, command: SocketCommand) {
-        let Self { pattern, pipes, .. } = self;
+        let Self {
+            pattern,
+            pipes,
+            options,
+            ..
+        } = self;
         match command {
             SocketCommand::Readable(key) => pattern.behaviour().readable(pipes, key),
             SocketCommand::Writable(key) => pattern.behaviour().writable(pipes, key),
@@ -364,8 +366,10 @@ impl Socket {
             SocketCommand::Up(key, peer) => {
                 let Some(pipe) = pipes.get(key) else { return };
                 pipe.peer.introduce(*peer);
-                if pattern.behaviour().up(pipes, key) == Admission::Refused {
-                    pipes.ended.push(key);
+                // The other side's allowances are known now.
+                pipe.limit(options);
+                if let Admission::Refused(why) = pattern.behaviour().up(pipes, key) {
+                    pipes.dismiss(key, why);
                 }
             }
             SocketCommand::Upgraded(key, rings) => self.upgraded(key, *rings),
@@ -386,19 +390,16 @@ impl Socket {
         // Reading on this thread is for sockets with a single connection.
         self.give_back();
         let key = self.pipes.insert(pipe);
-        let (send, receive) = (
-            u64::from(self.options.send_hwm),
-            u64::from(self.options.receive_hwm),
-        );
         if let Some(pipe) = self.pipes.get(key) {
-            pipe.set_hwm(send, receive);
+            pipe.limit(&self.options);
             pipe.attach(key);
             let tally = pipe.tally.clone();
             lock(&self.shared.ledger).enter(key, &tally);
         }
         self.watch_rings(key);
-        if self.pattern.behaviour().attached(&mut self.pipes, key, known) == Admission::Refused {
-            self.detach(key);
+        if let Admission::Refused(why) = self.pattern.behaviour().attached(&mut self.pipes, key, known) {
+            self.pipes.dismiss(key, why);
+            self.bury();
         } else if self.pipes.get(key).is_some_and(|pipe| pipe.has_ended()) {
             self.end(key);
         }
@@ -408,9 +409,13 @@ impl Socket {
     /// The session behind a pipe has ended; the pipe goes when it is read out.
     fn end(&mut self, key: PipeKey) {
         let Some(pipe) = self.pipes.get(key) else { return };
+        let dismissed = pipe.dismissed();
         pipe.mark_closed();
         let cut = pipe.rollback();
         self.cut_rings(key);
+        if let Some(why) = dismissed {
+            self.report_dismissal(key, why);
+        }
         if cut {
             self.pipes.note_drop(key, DropCause::PeerGone, 1);
         }
@@ -452,9 +457,30 @@ impl Socket {
         }
     }
 
+    /// A connection within the process has ended for a reason that one of the two sockets had.
+    fn report_dismissal(&mut self, key: PipeKey, why: Dismissal) {
+        let Some(pipe) = self.pipes.get(key) else { return };
+        let (side, name) = self.endpoints.describe(pipe.endpoint);
+        let peer = &pipe.peer;
+        let record = EventRecord {
+            event: Event::Disconnected {
+                fd: -1,
+                reason: why.reason(),
+            },
+            side,
+            local: name.clone(),
+            remote: name,
+            peer: (!peer.identity.is_empty()).then(|| peer.identity.as_slice().into()),
+            credentials: None,
+        };
+        self.shared.emit(record);
+    }
+
     fn detach(&mut self, key: PipeKey) {
-        if self.pipes.get(key).is_none() {
-            return;
+        let Some(pipe) = self.pipes.get(key) else { return };
+        let why = pipe.dismissal;
+        if why != Dismissal::Unwanted && !pipe.is_foreign() {
+            self.report_dismissal(key, why);
         }
         self.shared_pipes.remove(key);
         self.pattern.behaviour().detached(&mut self.pipes, key);
@@ -482,11 +508,13 @@ impl Drop for Socket {
             let Some(pipe) = self.pipes.get(key) else { continue };
             pipe.rollback();
             let unread = pipe.unread().unwrap_or(0);
+            lock(&self.shared.leftovers).extend(pipe.leftover());
             self.pipes.note_drop(key, DropCause::Closed, unread);
         }
         self.report_drops();
         lock(&self.shared.ledger).leave_all();
         self.context.close_socket(&self.shared, self.options.linger);
         self.set_listener(None);
+        self.shared.open_gate();
     }
 }

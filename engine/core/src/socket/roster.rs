@@ -145,7 +145,7 @@ impl Socket {
         let pipe = self.pipes.get(peer.0).ok_or(Error::HostUnreachable)?;
         let endpoint = pipe.endpoint;
         if self.endpoints.describe(endpoint).0 == Side::Connect {
-            self.endpoints.remove(endpoint);
+            self.remove_entry(endpoint);
         }
         self.detach(peer.0);
         Ok(())

@@ -1,11 +1,11 @@
 //! The part of a socket that workers see: a mailbox, a parking place and a few shared facts.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ringmq_io::Fd;
 use ringmq_queue::{
     mailbox::Mailbox,
-    sync::{AtomicBool, Mutex, Ordering},
+    sync::{AtomicBool, AtomicUsize, Mutex, Ordering},
     wake::Parker,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     options::Options,
     pattern::Traits,
     pipe::{Peer, Pipe, Rings},
+    presence::{Gate, Leftover},
     subscription::SubscriptionSet,
     tally::{DropTally, Ledger},
 };
@@ -64,6 +65,13 @@ pub(crate) struct SocketShared {
     /// The counts of the socket's pipes.
     pub(crate) ledger: Mutex<Ledger>,
     pub(crate) dropped: Arc<DropTally>,
+    /// What works for the socket on workers.
+    pub(crate) presences: AtomicUsize,
+    /// Where its end is waited for.
+    gate: OnceLock<Arc<Gate>>,
+    /// What the socket is bound and connected to, for those who wait for its end.
+    pub(crate) endpoints: Mutex<Vec<String>>,
+    pub(crate) leftovers: Mutex<Vec<Leftover>>,
 }
 
 impl SocketShared {
@@ -80,6 +88,10 @@ impl SocketShared {
             monitor: Mutex::new(None),
             ledger: Mutex::default(),
             dropped: Arc::default(),
+            presences: AtomicUsize::new(0),
+            gate: OnceLock::new(),
+            endpoints: Mutex::default(),
+            leftovers: Mutex::default(),
         }
     }
 
@@ -110,6 +122,18 @@ impl SocketShared {
         // SeqCst: partner of `is_closed` after a push; either the closing socket drains the command, or the worker
         // sees the flag.
         self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// The socket's end is waited for there.
+    pub(crate) fn set_gate(&self, gate: &Arc<Gate>) {
+        let _ = self.gate.set(gate.clone());
+    }
+
+    /// Something that a wait for the socket's end depends on has changed.
+    pub(crate) fn open_gate(&self) {
+        if let Some(gate) = self.gate.get() {
+            gate.open();
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

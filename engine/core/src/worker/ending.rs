@@ -16,7 +16,7 @@ use crate::{
     limits,
     link::lock,
     monitor::{DisconnectReason, DropCause, Event, HandshakeFault, ProtocolFault},
-    pipe,
+    pipe::{self, Dismissal},
     socket::SocketCommand,
 };
 
@@ -46,7 +46,43 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Puts the reason for the end in place of what waits to be sent. False if the connection is not fit for it: it is down,
+    /// speaks no ZMTP, or is in the middle of a message.
+    fn explain(&mut self, text: &[u8]) -> bool {
+        if self.phase != Phase::Established || self.socket.is_raw(&self.options) {
+            return false;
+        }
+        let Some(mut dropped) = self.link.transmit.discard_between() else {
+            return false;
+        };
+        let spill = self.link.spill.take();
+        dropped += spill.map_or(0, |spill| spill.whole_messages());
+        if dropped > 0 {
+            self.note_drop(DropCause::PeerGone, dropped);
+        }
+        if let Some(connection) = &mut lock(&self.link.receive.side).connection {
+            connection.queue_error(text);
+        }
+        true
+    }
+}
+
 impl Worker {
+    /// The socket does not want the connection any more. Where that can be told, the peer learns why.
+    pub(super) fn dismiss(&mut self, slot: u32, linger: Option<Duration>, why: Dismissal) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        session.dismissal = why;
+        let told = why.explanation().is_some_and(|text| session.explain(text));
+        if told {
+            self.pump_control(slot);
+        }
+        let grace = Duration::from_millis(limits::FINISH_GRACE_MS);
+        self.retire(slot, if told { Some(grace) } else { linger });
+    }
+
     /// The owner has closed the socket or the endpoint. Unsent messages are tried for as long as `linger` says.
     pub(super) fn retire(&mut self, slot: u32, linger: Option<Duration>) {
         let Some(session) = self.sessions.get_mut(slot) else {
@@ -117,7 +153,8 @@ impl Worker {
             self.half_open.done();
         }
         // libzmq ends the session for good when the peer broke the protocol.
-        let broken = matches!(&cause, Cause::Protocol(failure) if !is_timeout(failure));
+        let broken = matches!(&cause, Cause::Protocol(failure)
+            if !is_timeout(failure) && dismissed_by_peer(failure).is_none());
         let stop = session.options.reconnect_stop.on_handshake_failed() && session.phase.is_handshaking();
         session.last_connection |=
             broken || stop || session.retiring.is_some() && matches!(cause, Cause::Local);
@@ -249,7 +286,7 @@ impl Worker {
             .take()
             .map_or(0, |spill| spill.whole_messages());
         if dropped > 0 {
-            let cause = if session.retiring.is_some() {
+            let cause = if session.retiring.is_some() && session.dismissal == Dismissal::Unwanted {
                 DropCause::LingerExpired
             } else {
                 DropCause::PeerGone
@@ -264,6 +301,14 @@ impl Worker {
 
 fn is_timeout(failure: &Failure) -> bool {
     matches!(failure, Failure::HandshakeTimeout | Failure::HeartbeatTimeout)
+}
+
+/// Why a RingMQ peer did not want us any more, if it said so.
+fn dismissed_by_peer(failure: &Failure) -> Option<Dismissal> {
+    match failure {
+        Failure::PeerError { reason } => Dismissal::explained_by(reason),
+        _ => None,
+    }
 }
 
 /// Reports the end of a connection as libzmq does: a failed handshake with what is known of it, then the end itself.
@@ -306,10 +351,13 @@ fn report_end(session: &Session, cause: &Cause) {
             Cause::Protocol(Failure::Violation(violation)) if is_limit(violation) => {
                 DisconnectReason::LimitExceeded
             }
-            Cause::Protocol(failure) => DisconnectReason::Protocol(fault(failure)),
+            Cause::Protocol(failure) => match dismissed_by_peer(failure) {
+                Some(why) => why.reason(),
+                None => DisconnectReason::Protocol(fault(failure)),
+            },
             Cause::SharedMemory => DisconnectReason::Protocol(ProtocolFault::ZmtpUnspecified),
             Cause::Crowded => DisconnectReason::LimitExceeded,
-            Cause::Local => DisconnectReason::Local,
+            Cause::Local => session.dismissal.reason(),
         };
         session.emit(Event::Disconnected {
             fd: session.raw_fd(),

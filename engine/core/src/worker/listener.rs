@@ -16,6 +16,7 @@ use crate::{
     limits,
     monitor::{Event, EventRecord, Side},
     options::Options,
+    presence::Presence,
     socket::SocketShared,
     transport::{Listening, SocketFile, Transport},
 };
@@ -27,6 +28,7 @@ pub(crate) struct NewListener {
     pub(crate) socket: Arc<SocketShared>,
     pub(crate) options: Arc<Options>,
     pub(crate) endpoint: u64,
+    pub(crate) presence: Presence,
 }
 
 pub(super) struct Listener {
@@ -44,6 +46,8 @@ pub(super) struct Listener {
     closed: Option<mpsc::Sender<()>>,
     /// Waits out a lack of descriptors.
     resting: bool,
+    /// Keeps the context from ending.
+    _presence: Presence,
 }
 
 /// An accepted connection on its way to its worker.
@@ -55,6 +59,8 @@ pub(crate) struct Accepted {
     pub(super) local: Arc<str>,
     pub(super) remote: Address,
     pub(super) credentials: Option<Credentials>,
+    /// Until its session has one.
+    pub(super) presence: Presence,
 }
 
 impl Listener {
@@ -91,6 +97,7 @@ impl Worker {
             closing: false,
             closed: None,
             resting: false,
+            _presence: new.presence,
         };
         listener.emit(Event::Listening {
             fd: listener.fd.as_raw_fd(),
@@ -182,6 +189,7 @@ impl Worker {
             local: listener.name.clone(),
             remote,
             credentials,
+            presence: Presence::of(&listener.socket),
         };
         match self.pool.choose(accepted.options.affinity) {
             Ok(worker) if worker.index != self.shared.index => {

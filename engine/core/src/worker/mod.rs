@@ -30,7 +30,7 @@ use ringmq_queue::{
     sync::{AtomicUsize, Ordering},
 };
 
-use crate::{limits, link::Link, socket::SocketShared};
+use crate::{limits, link::Link, pipe::Dismissal, socket::SocketShared};
 
 pub(crate) use connect::{Dial, Resolved};
 pub(crate) use datagrams::DatagramCommand;
@@ -81,7 +81,7 @@ pub(crate) enum Command {
     /// Something about a datagram socket.
     Datagrams(DatagramCommand),
     /// The socket is done with this connection, but for what is to be sent within this time.
-    ClosePipe(Arc<Link>, Option<Duration>),
+    ClosePipe(Arc<Link>, Option<Duration>, Dismissal),
     CloseEndpoint {
         socket: Arc<SocketShared>,
         endpoint: u64,
@@ -307,9 +307,9 @@ impl Worker {
                 }
             }
             Command::Datagrams(command) => self.obey_pipe(command),
-            Command::ClosePipe(link, linger) => {
+            Command::ClosePipe(link, linger, why) => {
                 if let Some(slot) = self.slot_of(&link) {
-                    self.retire(slot, linger);
+                    self.dismiss(slot, linger, why);
                 }
             }
             Command::CloseEndpoint {

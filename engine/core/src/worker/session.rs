@@ -34,7 +34,8 @@ use crate::{
     link::{Link, lock},
     monitor::{Credentials, DropCause, Event, EventRecord, Side},
     options::Options,
-    pipe::{self, Peer, Pipe, Rings},
+    pipe::{self, Dismissal, Peer, Pipe, Rings},
+    presence::Presence,
     socket::{SocketCommand, SocketShared},
     worker::WorkerShared,
 };
@@ -48,6 +49,7 @@ pub(crate) struct NewSession {
     /// The pipe, if the socket shall get it only with an established connection.
     pub(crate) pipe: Option<Box<Pipe>>,
     pub(crate) dial: Dial,
+    pub(crate) presence: Presence,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +98,8 @@ pub(super) enum Sending {
 pub(super) struct Session {
     /// Tells sessions in the same place apart.
     pub(super) serial: u64,
+    /// Keeps the context from ending.
+    _presence: Presence,
     pub(super) socket: Arc<SocketShared>,
     pub(super) options: Arc<Options>,
     pub(super) endpoint: u64,
@@ -120,6 +124,8 @@ pub(super) struct Session {
     pub(super) sending: Sending,
     /// Looks at the ring that found nothing, since the last that found something.
     pub(super) idle_looks: u32,
+    /// Why the socket ended the connection.
+    pub(super) dismissal: Dismissal,
     /// The owner has closed; the time until which unsent messages are kept, if there is a limit.
     pub(super) retiring: Option<Option<Instant>>,
     /// No reconnect after the present connection.
@@ -165,6 +171,7 @@ impl Session {
     fn new(link: Arc<Link>, socket: Arc<SocketShared>, options: Arc<Options>, endpoint: u64) -> Self {
         Self {
             serial: 0,
+            _presence: Presence::of(&socket),
             socket,
             options,
             endpoint,
@@ -182,6 +189,7 @@ impl Session {
             watched: false,
             sending: Sending::Nothing,
             idle_looks: 0,
+            dismissal: Dismissal::default(),
             retiring: None,
             last_connection: false,
             phase_deadline: None,
@@ -208,6 +216,7 @@ impl Session {
             endpoint,
             local,
             credentials,
+            presence,
             ..
         } = accepted;
         let (link, pipe) = pipe::pair(&worker, &socket, &options, endpoint, credentials.is_some());
@@ -218,6 +227,7 @@ impl Session {
         session.remote = remote.into();
         session.is_local = credentials.is_some();
         session.credentials = credentials;
+        drop(presence);
         session
     }
 
@@ -229,6 +239,7 @@ impl Session {
             link,
             pipe,
             dial,
+            presence,
         } = new;
         let mut session = Self::new(link, socket, options, endpoint);
         session.pipe_per_connection = pipe.is_some();
@@ -237,6 +248,8 @@ impl Session {
         session.is_local = dial.is_local();
         session.dial = Some(dial);
         session.phase = Phase::Resolving;
+        // The session has one of its own by now.
+        drop(presence);
         session
     }
 

@@ -33,7 +33,7 @@ use crate::{
     inbound::Mark,
     limits,
     link::lock,
-    options::Options,
+    options::{Options, Overflow},
     pipe::{Rings, shared_mark},
     spill::Moved,
 };
@@ -160,8 +160,9 @@ fn send_offer(session: &mut Session) -> io::Result<()> {
 impl Session {
     /// Whether this side offers to share memory on the connection.
     pub(super) fn offers_upgrade(&self) -> bool {
-        let suits =
-            !self.options.conflate && !self.socket.is_raw(&self.options) && !self.socket.traits.concurrent;
+        // What lies in the peer's reach cannot be replaced or dropped any more.
+        let takes_back = self.options.conflate || self.options.overflow == Overflow::DropOldest;
+        let suits = !takes_back && !self.socket.is_raw(&self.options) && !self.socket.traits.concurrent;
         self.is_local && suits && self.options.shm_segment_len > 0
     }
 

@@ -41,6 +41,16 @@ impl WireSlice {
         }
     }
 
+    /// The whole body of a message, by reference unless it is a short one.
+    pub fn body(body: Message) -> Self {
+        if body.has_stable_address() {
+            let len = body.len();
+            Self::in_body(body, 0, len)
+        } else {
+            Self::copied(&body)
+        }
+    }
+
     /// # Safety
     ///
     /// The `len` bytes from `start` on lie in `block`, are initialised, and nobody writes them while `block` lives.
