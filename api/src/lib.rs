@@ -62,6 +62,8 @@
 //! | `ipc://*` | a path in a directory of its own, removed in the end | – |
 //! | `udp://127.0.0.1:5555`, `udp://*:5555`, `udp://eth0:5555` | datagrams to that address | datagrams to that address |
 //! | `udp://239.1.1.1:5555`, `udp://eth0;239.1.1.1:5555` | the group, by that interface | the group, by that interface |
+//! | `ws://127.0.0.1:5555/path`, `wss://*:5555/` | WebSockets at that address, as for `tcp` | that resource of that host |
+//! | `vsock://*:5555`, `vsock://3:5555` | that port, for all machines or as that one | that machine: 2 is the host, `@` this one |
 //! | `inproc://any text` | that name, in this context | the socket that has the name, or will have it |
 //!
 //! IPv6 takes part when [`Socket::set_ipv6`] says so.
@@ -70,6 +72,11 @@
 //! socket of a process that has ended is replaced. Files are removed when their endpoint is unbound or its socket closed,
 //! and only their makers remove them. Connections are for the same user and root, unless
 //! [`Socket::set_ipc_mode`] and [`Socket::set_ipc_same_user`] say otherwise.
+//!
+//! `ws://` and `wss://` are ZMTP in WebSockets (RFC 45), for peers that sit behind the web's proxies or in a browser. The path is told to
+//! the server, and one that is bound takes any. `wss://` wants a [certificate](Socket::set_wss_cert_pem) and its
+//! [key](Socket::set_wss_key_pem) to bind, and [whom to trust](Socket::set_wss_trust_pem) to connect; the server must have the name of the
+//! endpoint's host, unless [`Socket::set_wss_hostname`] gives another.
 //!
 //! Over `udp://` a [`Dish`] and a [`Dgram`] bind, and a [`Radio`] connects; other types are
 //! [`Error::IncompatibleTransport`]. A message is one datagram: about 65,000 bytes at most, of which libzmq as the receiver reads

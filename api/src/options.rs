@@ -123,6 +123,24 @@ impl<K: Kind> Socket<K> {
         multicast_hops, set_multicast_hops: u32;
         /// Whether members of a group on this machine receive what is sent to it over `udp://` from here. The default is yes.
         multicast_loop, set_multicast_loop: bool;
+        /// The SOCKS5 proxy, `host:port`, through which `tcp://` endpoints are connected to: it looks up their names, too. `None`,
+        /// the default, connects directly.
+        socks_proxy, set_socks_proxy: Option<String>;
+        /// The name that is given to the SOCKS5 proxy when it asks for one, of at most 255 bytes; `None`, the default, has none.
+        socks_username, set_socks_username: Option<String>;
+        /// The password that goes with [`set_socks_username`](Self::set_socks_username), of at most 255 bytes.
+        socks_password, set_socks_password: Option<String>;
+        /// The private key for binding `wss://` endpoints, as PEM.
+        wss_key_pem, set_wss_key_pem: Option<String>;
+        /// The certificate for binding `wss://` endpoints, followed by those that vouch for it, as PEM.
+        wss_cert_pem, set_wss_cert_pem: Option<String>;
+        /// The certificates that are trusted when `wss://` endpoints are connected to, as PEM. Without these and
+        /// [`set_wss_trust_system`](Self::set_wss_trust_system) nobody is.
+        wss_trust_pem, set_wss_trust_pem: Option<String>;
+        /// The name that the certificate of a `wss://` server must have; `None`, the default, is the host of the endpoint.
+        wss_hostname, set_wss_hostname: Option<String>;
+        /// Whether to trust the certificates that the system trusts, for `wss://`. The default is no.
+        wss_trust_system, set_wss_trust_system: bool;
         /// SO_BINDTODEVICE; `None`, the default, uses any interface.
         bind_to_device, set_bind_to_device: Option<String>;
         /// Whether to refuse peers over `ipc://` whose processes run neither as our user nor as root: on accepting, and on

@@ -16,10 +16,13 @@ mod peers;
 mod pipeline;
 mod publish;
 mod router;
+mod socks;
 mod stream;
 mod threads;
 mod udp;
+mod vsock;
 mod waiting;
+mod ws;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -38,9 +41,11 @@ pub(crate) enum Transport {
     Tcp,
     Ipc,
     Inproc,
+    Ws,
 }
 
-pub(crate) const TRANSPORTS: [Transport; 3] = [Transport::Tcp, Transport::Ipc, Transport::Inproc];
+pub(crate) const TRANSPORTS: [Transport; 4] =
+    [Transport::Tcp, Transport::Ipc, Transport::Inproc, Transport::Ws];
 
 impl Transport {
     /// An endpoint to bind that nobody else uses.
@@ -51,6 +56,7 @@ impl Transport {
             Transport::Tcp => "tcp://127.0.0.1:*".to_owned(),
             Transport::Ipc => format!("ipc://@ringmq-{}-{number}", std::process::id()),
             Transport::Inproc => format!("inproc://{number}"),
+            Transport::Ws => "ws://127.0.0.1:*/zeromq".to_owned(),
         }
     }
 }

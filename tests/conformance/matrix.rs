@@ -31,7 +31,7 @@ fn everywhere<A: Kind, B: Kind>(
         .into_iter()
         .flat_map(|it| MEETINGS.map(|meeting| (it, meeting)))
     {
-        if transport == Transport::Tcp && meeting == Meeting::LeftBindsLater {
+        if matches!(transport, Transport::Tcp | Transport::Ws) && meeting == Meeting::LeftBindsLater {
             // Nobody knows the port before it is bound.
             continue;
         }

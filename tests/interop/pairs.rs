@@ -55,7 +55,7 @@ fn bodies() -> Vec<Parts> {
 fn everywhere(left: Kind, right: Kind) {
     for engines in ENGINES {
         for binds in BINDS {
-            for wire in [Wire::Tcp, Wire::Path, Wire::Name] {
+            for wire in [Wire::Tcp, Wire::Path, Wire::Name, Wire::Web] {
                 println!(
                     "{left:?} of {:?} and {right:?} of {:?}, {binds:?} binds, {wire:?}",
                     engines.0, engines.1

@@ -159,10 +159,12 @@ pub(crate) enum Wire {
     Path,
     /// An abstract name.
     Name,
+    /// A WebSocket.
+    Web,
 }
 
 /// The wires on which sockets come and go: a name can be bound again by whoever comes next.
-pub(crate) const LASTING: [Wire; 2] = [Wire::Tcp, Wire::Name];
+pub(crate) const LASTING: [Wire; 3] = [Wire::Tcp, Wire::Name, Wire::Web];
 
 /// An endpoint that no other caller has. For tcp it is a wildcard on a loopback address of its own, so that nobody takes a
 /// port between its closing and its binding again.
@@ -171,6 +173,7 @@ pub(crate) fn own_endpoint(wire: Wire) -> String {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     match wire {
         Wire::Tcp => format!("tcp://127.77.{}.{}:*", number / 250 % 250, number % 250 + 1),
+        Wire::Web => format!("ws://127.78.{}.{}:*/", number / 250 % 250, number % 250 + 1),
         Wire::Path => "ipc://*".to_owned(),
         Wire::Name => format!("ipc://@ringmq-interop-{}-{number}", std::process::id()),
     }

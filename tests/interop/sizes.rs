@@ -55,12 +55,15 @@ fn pass_all(from: &dyn Peer, to: &dyn Peer, messages: &[Parts]) {
     }
 }
 
+/// The wires that frame messages in their own ways.
+const WIRES: [Wire; 2] = [Wire::Tcp, Wire::Web];
+
 fn pass_everywhere(kind: (Kind, Kind), both_ways: bool, messages: &'static (dyn Fn() -> Vec<Parts> + Sync)) {
     for engines in ENGINES {
-        for binds in BINDS {
+        for (binds, wire) in BINDS.into_iter().flat_map(|it| WIRES.map(|wire| (it, wire))) {
             within(LIMIT, move || {
                 let messages = messages();
-                let (left, right, _) = two(Wire::Tcp, engines, kind, binds);
+                let (left, right, _) = two(wire, engines, kind, binds);
                 pass_all(&*left, &*right, &messages);
                 if both_ways {
                     pass_all(&*right, &*left, &messages);
@@ -148,9 +151,10 @@ fn a_long_stream_of_mixed_sizes_keeps_order_and_content() {
 
 #[test]
 fn small_messages_do_not_overtake_large_ones() {
-    for engines in [(Engine::RingMq, Engine::Stock), (Engine::Stock, Engine::RingMq)] {
+    let both = [(Engine::RingMq, Engine::Stock), (Engine::Stock, Engine::RingMq)];
+    for (engines, wire) in both.into_iter().flat_map(|it| WIRES.map(|wire| (it, wire))) {
         within(LIMIT, move || {
-            let (left, right, _) = two(Wire::Tcp, engines, (Kind::Pair, Kind::Pair), Binds::Left);
+            let (left, right, _) = two(wire, engines, (Kind::Pair, Kind::Pair), Binds::Left);
             for round in 0..20 {
                 let parts = vec![pattern(round, 2 * MIB), vec![round as u8]];
                 left.send(&parts);

@@ -35,10 +35,13 @@ fn drain_to(subscriber: &dyn Peer, last: &str) {
 #[test]
 fn only_what_was_subscribed_to_arrives() {
     for engines in ENGINES {
-        for binds in BINDS {
+        let ways = BINDS
+            .into_iter()
+            .flat_map(|binds| [(binds, Wire::Tcp), (binds, Wire::Web)]);
+        for (binds, wire) in ways {
             within(LIMIT, move || {
-                println!("{engines:?}");
-                let (publisher, subscriber, _) = two(Wire::Tcp, engines, (Kind::Pub, Kind::Sub), binds);
+                println!("{engines:?} {wire:?}");
+                let (publisher, subscriber, _) = two(wire, engines, (Kind::Pub, Kind::Sub), binds);
                 for topic in ["a", "bc", "control"] {
                     subscriber.subscribe(topic.as_bytes());
                 }

@@ -8,7 +8,7 @@ use crate::error::{call_or, checked, text};
 const VERSION: [c_int; 3] = [4, 3, 6];
 
 /// What `zmq_has` knows.
-const CAPABILITIES: &[&str] = &["draft", "ipc"];
+const CAPABILITIES: &[&str] = &["draft", "ipc", "vsock", "WS", "WSS"];
 
 /// Tells which version of libzmq's interface this is. A NULL is left out.
 ///

@@ -4,10 +4,14 @@ mod ipc;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod vsock;
+mod ws;
 
 pub use ipc::IpcEndpoint;
 pub use udp::UdpEndpoint;
 pub(crate) use udp::{mapped, parse_peer_name, peer_name};
+pub use vsock::VsockEndpoint;
+pub use ws::WsEndpoint;
 
 use crate::error::{EndpointFault, Error};
 use nix::{
@@ -30,6 +34,10 @@ pub enum Endpoint {
     Ipc(IpcEndpoint),
     /// `udp://host:port`, `udp://group:port` and `udp://interface;group:port`.
     Udp(UdpEndpoint),
+    /// `ws://host:port/path` and `wss://host:port/path`.
+    Ws(WsEndpoint),
+    /// `vsock://cid:port`.
+    Vsock(VsockEndpoint),
     /// `inproc://name`, any text.
     Inproc(String),
 }
@@ -119,6 +127,12 @@ fn parse(text: &str, usage: Use) -> Result<Endpoint, Error> {
             .map_err(refuse),
         "udp" => UdpEndpoint::parse(address, usage)
             .map(Endpoint::Udp)
+            .map_err(refuse),
+        "ws" | "wss" => WsEndpoint::parse(address, scheme == "wss", usage)
+            .map(Endpoint::Ws)
+            .map_err(refuse),
+        "vsock" => VsockEndpoint::parse(address, usage)
+            .map(Endpoint::Vsock)
             .map_err(refuse),
         "inproc" => Ok(Endpoint::Inproc(address.to_owned())),
         // Known to libzmq and not offered here, like `pgm`, are the same to the caller as never heard of.
@@ -368,6 +382,7 @@ pub fn last_endpoint(address: &Address) -> String {
         Address::Inet(SocketAddr::V6(v6)) => {
             format!("tcp://[{}%{}]:{}", v6.ip(), zone_name(v6.scope_id()), v6.port())
         }
+        Address::Vsock(address) => format!("vsock://{}", VsockEndpoint(*address)),
         Address::Unix(UnixAddress::Unnamed) => "ipc://".to_owned(),
         Address::Unix(UnixAddress::Path(path)) => format!("ipc://{}", path.display()),
         Address::Unix(UnixAddress::Abstract(name)) => format!("ipc://@{}", String::from_utf8_lossy(name)),
@@ -393,6 +408,8 @@ impl fmt::Display for Endpoint {
             Self::Tcp(tcp) => write!(f, "tcp://{tcp}"),
             Self::Ipc(ipc) => write!(f, "ipc://{ipc}"),
             Self::Udp(udp) => write!(f, "udp://{udp}"),
+            Self::Ws(ws) => write!(f, "{}://{ws}", ws.scheme()),
+            Self::Vsock(vsock) => write!(f, "vsock://{vsock}"),
             Self::Inproc(name) => write!(f, "inproc://{name}"),
         }
     }

@@ -136,6 +136,8 @@ pub enum EndpointFault {
     InvalidSource,
     /// An interface before `;` is for reaching a multicast group only.
     InterfaceWithoutGroup,
+    /// The path of a `ws` or `wss` endpoint has characters that cannot stand in a request.
+    InvalidPath,
     /// The path or name of an `ipc` endpoint is longer than the 107 bytes that a socket address can hold.
     PathTooLong,
     /// Nothing follows the `@` of an `ipc` endpoint.
@@ -286,6 +288,7 @@ impl fmt::Display for EndpointFault {
             Self::SourceOnBind => "a source address is for connecting only",
             Self::InvalidSource => "the source address before \";\" is malformed",
             Self::InterfaceWithoutGroup => "an interface before \";\" needs a multicast group behind it",
+            Self::InvalidPath => "the path has characters that cannot stand in a request",
             Self::PathTooLong => "the path is too long for a socket address",
             Self::NoName => "no name after \"@\"",
             Self::WildcardPath => "connecting needs a path or a name",

@@ -15,6 +15,7 @@ mod error;
 mod inbound;
 mod inproc;
 mod kept;
+mod layer;
 mod limits;
 mod link;
 pub mod monitor;

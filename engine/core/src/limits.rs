@@ -187,6 +187,12 @@ pub const DATAGRAM_MAX: usize = 64 * 1024;
 /// Datagrams received from one socket before the worker looks at its other work.
 pub const DATAGRAMS_PER_TURN: usize = 64;
 
+/// Bytes of the request, or of the answer to it, that opens a WebSocket.
+pub const HTTP_HEAD_MAX: usize = 8 * 1024;
+
+/// Headers of either.
+pub const HTTP_HEADERS_MAX: usize = 64;
+
 const _: () = {
     assert!(SLAB_LEN.is_power_of_two());
     assert!(COPY_BODY_MAX < SLAB_LEN);

@@ -163,6 +163,7 @@ pub enum ProtocolFault {
     ZapBadVersion = 0x2000_0003,
     ZapInvalidStatusCode = 0x2000_0004,
     ZapInvalidMetadata = 0x2000_0005,
+    WsUnspecified = 0x3000_0000,
 }
 
 /// Why messages were given up.
@@ -259,7 +260,7 @@ fn unsigned(int: i32) -> u64 {
 }
 
 impl ProtocolFault {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::ZmtpUnspecified,
         Self::ZmtpUnexpectedCommand,
         Self::ZmtpInvalidSequence,
@@ -280,6 +281,7 @@ impl ProtocolFault {
         Self::ZapBadVersion,
         Self::ZapInvalidStatusCode,
         Self::ZapInvalidMetadata,
+        Self::WsUnspecified,
     ];
 
     /// libzmq's number.

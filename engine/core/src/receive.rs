@@ -4,6 +4,7 @@
 //! being copied. Whoever may read the connection (the worker, or an application thread to which the worker lent the
 //! right) drives this under the lock.
 
+mod layered;
 mod newest;
 
 use std::{collections::VecDeque, io, sync::Arc, time::Instant};
@@ -18,11 +19,13 @@ use ringmq_zmtp::{Connection, Event, Failure, Progress};
 
 use crate::{
     inbound::{Inbound, Mark, SubscriptionRequest},
+    layer::{LayerFault, SharedLayers},
     limits,
     link::lock,
     worker::UPGRADE_COMMAND,
 };
 
+use layered::Layered;
 use newest::Newest;
 
 const NEVER: u64 = u64::MAX;
@@ -53,6 +56,8 @@ pub(crate) struct Receive {
 pub(crate) struct ReceiveSide {
     /// The protocol state of the present connection.
     pub(crate) connection: Option<Connection>,
+    /// What stands between the wire and the protocol, if anything does.
+    layered: Option<Layered>,
     slab: Option<Slab>,
     large: Option<Large>,
     /// Pieces of the message that is not complete yet.
@@ -99,6 +104,27 @@ pub(crate) enum Absorbed {
     Upgrade(Vec<u8>),
 }
 
+/// Why a connection cannot be read any further.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The protocol has failed.
+    Protocol(Failure),
+    /// What stands before it has.
+    Layer(LayerFault),
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self::Protocol(failure)
+    }
+}
+
+impl From<LayerFault> for Broken {
+    fn from(fault: LayerFault) -> Self {
+        Self::Layer(fault)
+    }
+}
+
 /// What reading on the application's thread came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pumped {
@@ -126,6 +152,7 @@ impl Receive {
         let (producer, consumer) = ring(limits::SPAN_QUEUE_LEN);
         let side = ReceiveSide {
             connection: None,
+            layered: None,
             slab: None,
             large: None,
             partial: Vec::new(),
@@ -260,10 +287,7 @@ impl Receive {
                 let absorbed = side.absorb(now);
                 // What came before a violation was in order, and is delivered.
                 self.deliver(&mut side);
-                let control = side
-                    .connection
-                    .as_ref()
-                    .is_some_and(|connection| !connection.transmit().is_empty());
+                let control = side.has_control();
                 if absorbed.is_ok() {
                     Pumped::Arrived { control }
                 } else {
@@ -375,14 +399,27 @@ impl Receive {
 
 impl ReceiveSide {
     /// Starts a new connection; what the old one left incomplete is dropped.
-    pub(crate) fn connected(&mut self, connection: Connection) {
+    pub(crate) fn connected(&mut self, connection: Connection, layers: Option<SharedLayers>) {
         self.disconnected();
         self.connection = Some(connection);
+        self.layered = layers.map(Layered::new);
+    }
+
+    /// The protocol, or what stands before it, has something to send.
+    pub(crate) fn has_control(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| !connection.transmit().is_empty()) || self.has_layer_output()
+    }
+
+    /// What stands before the protocol has something to send.
+    pub(crate) fn has_layer_output(&self) -> bool {
+        self.layered.as_ref().is_some_and(Layered::has_output)
     }
 
     /// The connection is gone. Whole messages stay deliverable, an incomplete one is rolled back.
     pub(crate) fn disconnected(&mut self) {
         self.connection = None;
+        self.layered = None;
         self.slab = None;
         self.large = None;
         self.partial = Vec::new();
@@ -393,6 +430,13 @@ impl ReceiveSide {
 
     /// The buffer that the next receive should fill.
     pub(crate) fn take_buffer(&mut self) -> Slab {
+        if self.layered.is_some() {
+            return Layered::buffer();
+        }
+        self.take_plain_buffer()
+    }
+
+    fn take_plain_buffer(&mut self) -> Slab {
         if let Some(large) = &mut self.large {
             if large.buffer.spare_len() == 0 {
                 let filled = large.buffer.filled().len();
@@ -414,6 +458,13 @@ impl ReceiveSide {
 
     /// Gives back a buffer from `take_buffer`, filled or not.
     pub(crate) fn put_buffer(&mut self, buffer: Slab) {
+        match &mut self.layered {
+            Some(layered) => layered.put(buffer.filled()),
+            None => self.put_plain_buffer(buffer),
+        }
+    }
+
+    fn put_plain_buffer(&mut self, buffer: Slab) {
         match &mut self.large {
             Some(large) => large.buffer = buffer,
             None => self.slab = Some(buffer),
@@ -481,7 +532,33 @@ impl ReceiveSide {
     }
 
     /// Looks at everything received and not yet looked at. Whole messages go to `held`.
-    pub(crate) fn absorb(&mut self, now: Instant) -> Result<Absorbed, Failure> {
+    pub(crate) fn absorb(&mut self, now: Instant) -> Result<Absorbed, Broken> {
+        loop {
+            let absorbed = self.absorb_plain(now)?;
+            if absorbed != Absorbed::Hungry || !self.refill()? {
+                return Ok(absorbed);
+            }
+        }
+    }
+
+    /// Moves what has come through the layers to where the protocol reads it. False if there was nothing.
+    fn refill(&mut self) -> Result<bool, LayerFault> {
+        if self.connection.is_none() {
+            return Ok(false);
+        }
+        let Some(mut layered) = self.layered.take() else {
+            return Ok(false);
+        };
+        let mut buffer = self.take_plain_buffer();
+        let outcome = layered.refill(&mut buffer);
+        self.put_plain_buffer(buffer);
+        if !layered.is_over() {
+            self.layered = Some(layered);
+        }
+        outcome
+    }
+
+    fn absorb_plain(&mut self, now: Instant) -> Result<Absorbed, Failure> {
         if self.connection.is_none() {
             return Ok(Absorbed::Hungry);
         }

@@ -24,7 +24,7 @@ use ringmq_queue::{
 };
 use ringmq_zmtp::frame::{MORE, encode_header};
 
-use crate::{kept::Kept, limits, link::lock};
+use crate::{kept::Kept, layer::SharedLayers, limits, link::lock};
 
 /// No threshold is set.
 const NEVER: u64 = u64::MAX;
@@ -70,6 +70,8 @@ struct TransmitSide {
     kept_taken: u64,
     /// Messages of which the last connection may have got a part.
     cut: u64,
+    /// What stands between the ring and the wire, if anything does. It is the worker's business then to send.
+    layers: Option<SharedLayers>,
     /// Protocol traffic (greeting, commands) that goes out before the next batch, never inside one.
     control: Vec<u8>,
     /// The connection, once it may carry something.
@@ -115,6 +117,7 @@ impl Transmit {
                 kept: Kept::default(),
                 kept_taken: 0,
                 cut: 0,
+                layers: None,
                 control: Vec::new(),
                 fd: None,
                 established: false,
@@ -232,6 +235,11 @@ impl Transmit {
         if self.right() == Right::Worker {
             return Inline::Busy;
         }
+        if side.layers.is_some() {
+            side.gathering = self.right() == Right::Watched;
+            self.set_right(Right::Worker);
+            return Inline::HandOver;
+        }
         loop {
             let mut batch = std::mem::take(&mut side.spare);
             let planned = side.ring.batch(limits::SEND_BATCH_BYTES_MAX, &mut batch);
@@ -284,8 +292,9 @@ impl Transmit {
     }
 
     /// A connection is there: protocol traffic may flow, messages not yet.
-    pub(crate) fn connected(&self, fd: Arc<Fd>) {
+    pub(crate) fn connected(&self, fd: Arc<Fd>, layers: Option<SharedLayers>) {
         let mut side = lock(&self.side);
+        side.layers = layers;
         debug_assert!(self.right() == Right::Worker && side.in_flight.is_none());
         side.control.clear();
         side.fd = Some(fd);
@@ -313,6 +322,7 @@ impl Transmit {
         side.established = false;
         side.gathering = false;
         side.control = Vec::new();
+        side.layers = None;
         let framed = side.framed;
         let cut = std::mem::take(&mut side.cut);
         cut + side.ring.resume(&|bytes| {
@@ -343,10 +353,12 @@ impl Transmit {
         }
         let mut ring = 0;
         let mut room = false;
+        let mut wrapped = 0;
         if side.established {
             let planned = side.ring.batch(limits::SEND_BATCH_BYTES_MAX, &mut batch);
             ring = planned.bytes;
             if ring > 0 {
+                wrapped = planned.messages.saturating_sub(self.taken());
                 room = self.publish_taken(planned.messages);
             }
         }
@@ -361,6 +373,11 @@ impl Transmit {
                 .sum::<usize>();
             side.kept_taken += kept;
             room |= self.publish_taken(side.kept_taken);
+        }
+        if let Some(layers) = side.layers.clone() {
+            control = side.wrap(&layers, &mut batch, ring);
+            ring = 0;
+            kept += wrapped;
         }
         if control + ring == 0 {
             side.spare = batch;
@@ -416,6 +433,29 @@ impl Transmit {
         ready
     }
 
+    /// Nothing more will be sent: lets the layers tell the peer. False if there are none, or they have.
+    pub(crate) fn say_goodbye(&self) -> bool {
+        let side = lock(&self.side);
+        let Some(layers) = &side.layers else { return false };
+        let mut layers = lock(layers);
+        layers.finish();
+        layers.has_output()
+    }
+
+    /// The connection is about to end: sends what the layers still have to say, as far as it goes at once.
+    pub(crate) fn send_last_words(&self) {
+        let mut side = lock(&self.side);
+        let (Some(layers), Some(fd), None) = (side.layers.take(), &side.fd, &side.in_flight) else {
+            return;
+        };
+        let mut wire = Vec::new();
+        lock(&layers).wrap(&[], &mut wire);
+        if !wire.is_empty() {
+            // Whoever breaks a connection off need not hear it.
+            let _ = send_now(fd, &[WireSlice::copied(&wire)]);
+        }
+    }
+
     /// Nothing is queued or in flight.
     pub(crate) fn is_drained(&self) -> bool {
         let mut side = lock(&self.side);
@@ -439,7 +479,30 @@ impl Transmit {
 impl TransmitSide {
     /// Something waits to be sent.
     fn has_queued(&mut self) -> bool {
-        !self.control.is_empty() || !self.kept.is_empty() || !self.ring.is_empty()
+        let layers = self.layers.as_ref();
+        !self.control.is_empty()
+            || !self.kept.is_empty()
+            || !self.ring.is_empty()
+            || layers.is_some_and(|layers| lock(layers).has_output())
+    }
+
+    /// Replaces a batch by what becomes of it on the wire, of which the length is returned. The bytes of the ring in it count
+    /// as gone from then on.
+    fn wrap(&mut self, layers: &SharedLayers, batch: &mut Vec<WireSlice>, ring: usize) -> usize {
+        let mut layers = lock(layers);
+        let mut wire = Vec::new();
+        for slice in batch.drain(..) {
+            layers.wrap(slice.as_slice(), &mut wire);
+        }
+        layers.wrap(&[], &mut wire);
+        if layers.is_empty() {
+            self.layers = None;
+        }
+        self.ring.advance(ring);
+        if !wire.is_empty() {
+            batch.push(WireSlice::copied(&wire));
+        }
+        wire.len()
     }
 }
 

@@ -4,6 +4,7 @@ mod address;
 mod tcp;
 mod udp;
 mod unix;
+mod vsock;
 
 pub(crate) use address::RawAddress;
 pub use address::{Address, UNIX_NAME_MAX, UnixAddress};
@@ -12,6 +13,7 @@ pub use udp::{
     MulticastInterface, UdpOptions, recv_datagram, send_datagram, udp_bind, udp_bind_group, udp_open,
 };
 pub use unix::{Credentials, UnixOptions, peer_credentials, peer_groups, unix_connect_start, unix_listen};
+pub use vsock::{VsockAddress, vsock_connect_start, vsock_listen};
 
 use std::{
     io,

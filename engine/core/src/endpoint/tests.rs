@@ -243,7 +243,7 @@ fn datagram_endpoints() {
 #[test]
 fn transports_that_are_not_offered() {
     let others = [
-        "IPC", "pgm", "epgm", "norm", "tipc", "vmci", "UDP", "ws", "wss", "vsock", "TCP", "nosuch",
+        "IPC", "pgm", "epgm", "norm", "tipc", "vmci", "UDP", "http", "TCP", "nosuch",
     ];
     for other in others {
         for parsed in [
@@ -434,4 +434,23 @@ fn unix_sockets_are_reported_as_libzmq_does() {
     for (address, text) in rows {
         assert_eq!(last_endpoint(&address.into()), text);
     }
+}
+
+#[test]
+fn endpoints_of_the_web_and_of_machines() {
+    for text in [
+        "ws://127.0.0.1:80/",
+        "wss://example.org:443/a/b?c=d",
+        "ws://[::1]:5/",
+        "vsock://2:5555",
+        "vsock://1:0",
+    ] {
+        for parsed in [Endpoint::parse_bind(text), Endpoint::parse_connect(text)] {
+            assert_eq!(parsed.unwrap().to_string(), text);
+        }
+    }
+    let bind = |text: &str| Endpoint::parse_bind(text).unwrap().to_string();
+    assert_eq!(bind("ws://*:*"), "ws://*:*/");
+    assert_eq!(bind("vsock://*:*"), "vsock://*:*");
+    assert_eq!(bind("vsock://@:7"), "vsock://1:7");
 }

@@ -345,6 +345,38 @@ options! {
         router_notify: RouterNotify = RouterNotify { connects: false, disconnects: false }
             => ROUTER_NOTIFY = 97, RouterNotify, 0..=3, NextEndpoint, ReadWrite, ROUTER;
 
+        /// The SOCKS5 proxy, `host:port`, through which tcp endpoints are connected to; `None` connects directly.
+        socks_proxy: Option<String> = None
+            => SOCKS_PROXY = 68, TextOrNone, 0..=263, NextEndpoint, ReadWrite, ALL;
+
+        /// The name by which the SOCKS5 proxy is asked; `None` asks without one.
+        socks_username: Option<String> = None
+            => SOCKS_USERNAME = 99, TextOrNone, 0..=255, NextEndpoint, ReadWrite, ALL;
+
+        /// The password that goes with `SOCKS_USERNAME`.
+        socks_password: Option<String> = None
+            => SOCKS_PASSWORD = 100, TextOrNone, 0..=255, NextEndpoint, ReadWrite, ALL;
+
+        /// The private key of a bound wss endpoint, as PEM.
+        wss_key_pem: Option<String> = None
+            => WSS_KEY_PEM = 103, TextOrNone, ANY_LENGTH, NextEndpoint, WriteOnly, ALL;
+
+        /// The certificate of a bound wss endpoint, and those that vouch for it, as PEM.
+        wss_cert_pem: Option<String> = None
+            => WSS_CERT_PEM = 104, TextOrNone, ANY_LENGTH, NextEndpoint, WriteOnly, ALL;
+
+        /// Certificates that are trusted when a wss endpoint is connected to, as PEM.
+        wss_trust_pem: Option<String> = None
+            => WSS_TRUST_PEM = 105, TextOrNone, ANY_LENGTH, NextEndpoint, WriteOnly, ALL;
+
+        /// The name that the server of a wss endpoint must prove to have; `None` is the host of the endpoint.
+        wss_hostname: Option<String> = None
+            => WSS_HOSTNAME = 106, TextOrNone, 0..=253, NextEndpoint, WriteOnly, ALL;
+
+        /// Trust the certificates that the system trusts, too.
+        wss_trust_system: bool = false
+            => WSS_TRUST_SYSTEM = 107, Flag, ZERO_OR_ONE, NextEndpoint, WriteOnly, ALL;
+
         /// Look for subscriptions in the first part of a message only, instead of in all of them.
         only_first_subscribe: bool = false
             => ONLY_FIRST_SUBSCRIBE = 108, Flag, NOT_NEGATIVE, Live, WriteOnly, SPLITTERS;

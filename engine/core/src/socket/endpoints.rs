@@ -18,7 +18,7 @@ use crate::{
     pattern::Datagrams,
     pipe::{self, Peer},
     presence::Presence,
-    transport::{Datagrams as OpenDatagrams, Target},
+    transport::{Datagrams as OpenDatagrams, Target, Transport},
     worker::{Command, DatagramCommand, Dial, NewListener, NewSession},
 };
 
@@ -93,7 +93,7 @@ impl Socket {
     /// [`Error::AddressInUse`], [`Error::AddressNotAvailable`], [`Error::NoDevice`], [`Error::Terminated`], [`Error::Io`].
     pub fn bind(&mut self, endpoint: &str) -> Result<(), Error> {
         self.process_commands()?;
-        let transport = match Target::from(Endpoint::parse_bind(endpoint)?) {
+        let transport = match Target::to_bind(Endpoint::parse_bind(endpoint)?) {
             Target::Inproc(name) => {
                 self.check_framed()?;
                 return self.bind_inproc(&name, endpoint);
@@ -101,7 +101,7 @@ impl Socket {
             Target::Datagrams(udp) => return self.bind_datagrams(&udp, endpoint),
             Target::Kernel(transport) => transport,
         };
-        self.check_streams(endpoint)?;
+        self.check_carrier(&*transport, endpoint)?;
         let listening = match transport.listen(endpoint, &self.options) {
             Ok(listening) => listening,
             Err(error) => {
@@ -178,7 +178,7 @@ impl Socket {
     pub fn connect(&mut self, endpoint: &str) -> Result<(), Error> {
         self.process_commands()?;
         self.check_name()?;
-        let transport = match Target::from(Endpoint::parse_connect(endpoint)?) {
+        let transport = match Target::to_connect(Endpoint::parse_connect(endpoint)?, &self.options)? {
             Target::Inproc(name) => {
                 self.check_framed()?;
                 self.connect_inproc(&name, endpoint);
@@ -187,7 +187,7 @@ impl Socket {
             Target::Datagrams(udp) => return self.connect_datagrams(&udp, endpoint),
             Target::Kernel(transport) => transport,
         };
-        self.check_streams(endpoint)?;
+        self.check_carrier(&*transport, endpoint)?;
         transport.check_connect(&self.options)?;
         if self.shared.traits.connects_once && self.endpoints.find(endpoint, false).is_some() {
             return Ok(());
@@ -243,6 +243,14 @@ impl Socket {
             return Err(self.incompatible("inproc://"));
         }
         self.check_streams("inproc://")
+    }
+
+    /// Whether the transport can carry what the socket says.
+    fn check_carrier(&self, transport: &dyn Transport, endpoint: &str) -> Result<(), Error> {
+        if self.shared.is_raw(&self.options) && !transport.carries_anything() {
+            return Err(self.incompatible(endpoint));
+        }
+        self.check_streams(endpoint)
     }
 
     /// A socket for nothing but datagrams has no connections.

@@ -27,7 +27,7 @@ fn established() -> (WireWriter, Transmit, UnixStream) {
     let (writer, reader) = ring();
     let transmit = Transmit::new(reader, true);
     let (fd, far) = connection();
-    transmit.connected(fd);
+    transmit.connected(fd, None);
     transmit.established();
     (writer, transmit, far)
 }
@@ -143,7 +143,7 @@ fn a_cut_connection_resumes_with_the_first_message_not_begun() {
     assert_eq!(send_some(&transmit, 2 * 102 + 50), 2 * 102 + 50);
     assert_eq!(transmit.disconnected(), 1, "one message is cut");
     let (fd, mut far) = connection();
-    transmit.connected(fd);
+    transmit.connected(fd, None);
     assert!(transmit.begin().is_none(), "not before the handshake");
     transmit.established();
     assert_eq!(send_some(&transmit, usize::MAX), 7 * 102);
@@ -191,7 +191,7 @@ fn protocol_traffic_goes_first_and_before_the_handshake_alone() {
     write(&mut writer, b"message");
     assert!(transmit.begin().is_none(), "there is no connection");
     let (fd, mut far) = connection();
-    transmit.connected(fd);
+    transmit.connected(fd, None);
     transmit.push_control(b"greeting");
     assert!(transmit.has_control());
     assert_eq!(send_some(&transmit, usize::MAX), 8);

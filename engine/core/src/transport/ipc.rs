@@ -82,7 +82,7 @@ impl Transport for IpcEndpoint {
     fn connect(&self, address: &Address, options: &Options) -> Result<(Fd, bool), Error> {
         match address {
             Address::Unix(address) => Ok(unix_connect_start(address, &unix_options(options))?),
-            Address::Inet(_) => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT).into()),
+            _ => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT).into()),
         }
     }
 

@@ -4,22 +4,29 @@
 mod ipc;
 mod path_lock;
 mod socket_file;
+mod socks;
 mod tcp;
 mod udp;
+mod vsock;
+mod ws;
 
 use std::{io, sync::Arc};
 
 use ringmq_io::{Address, Credentials, Fd};
+use ringmq_zmtp::SocketType;
 
 use crate::{
     endpoint::{Endpoint, UdpEndpoint, last_endpoint},
     error::Error,
+    layer::SharedLayers,
     monitor::Side,
     options::Options,
 };
 
 pub(crate) use socket_file::SocketFile;
+use socks::SocksTransport;
 pub(crate) use udp::Datagrams;
+use ws::WsTransport;
 
 /// An endpoint whose connections are descriptors.
 pub(crate) trait Transport: Send + Sync {
@@ -54,6 +61,21 @@ pub(crate) trait Transport: Send + Sync {
         peer: Option<&Credentials>,
         options: &Options,
     ) -> io::Result<()>;
+
+    /// Whether connections can carry bytes that are not ZMTP.
+    fn carries_anything(&self) -> bool {
+        true
+    }
+
+    /// An address as an endpoint of this transport.
+    fn name(&self, address: &Address) -> String {
+        last_endpoint(address)
+    }
+
+    /// What stands between the ZMTP of a new connection and the wire; `None` is nothing.
+    fn layers(&self, _side: Side, _socket_type: SocketType) -> io::Result<Option<SharedLayers>> {
+        Ok(None)
+    }
 }
 
 /// A bound endpoint.
@@ -82,13 +104,31 @@ pub(crate) enum Target {
     Inproc(String),
 }
 
-impl From<Endpoint> for Target {
-    fn from(endpoint: Endpoint) -> Self {
+impl Target {
+    /// What becomes of an endpoint that is bound.
+    pub(crate) fn to_bind(endpoint: Endpoint) -> Self {
         match endpoint {
             Endpoint::Tcp(tcp) => Self::Kernel(Arc::new(tcp)),
             Endpoint::Ipc(ipc) => Self::Kernel(Arc::new(ipc)),
+            Endpoint::Ws(ws) => Self::Kernel(Arc::new(WsTransport::new(ws))),
+            Endpoint::Vsock(vsock) => Self::Kernel(Arc::new(vsock)),
             Endpoint::Udp(udp) => Self::Datagrams(udp),
             Endpoint::Inproc(name) => Self::Inproc(name),
+        }
+    }
+
+    /// What becomes of an endpoint that is connected to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for a proxy that is none.
+    pub(crate) fn to_connect(endpoint: Endpoint, options: &Options) -> Result<Self, Error> {
+        match (&endpoint, &options.socks_proxy) {
+            (Endpoint::Tcp(tcp), Some(proxy)) => {
+                let transport = SocksTransport::new(tcp, proxy, options)?;
+                Ok(Self::Kernel(Arc::new(transport)))
+            }
+            _ => Ok(Self::to_bind(endpoint)),
         }
     }
 }

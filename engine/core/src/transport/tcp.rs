@@ -57,7 +57,7 @@ impl Transport for TcpEndpoint {
         let source = self.resolve_source(options.ipv6)?;
         match address {
             Address::Inet(address) => Ok(tcp_connect_start(*address, &stream_options(options), source)?),
-            Address::Unix(_) => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT).into()),
+            _ => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT).into()),
         }
     }
 

@@ -10,7 +10,6 @@ use super::{
     token,
 };
 use crate::{
-    endpoint::last_endpoint,
     error::Error,
     monitor::{Event, HandshakeFault, Side},
     options::Options,
@@ -206,11 +205,17 @@ impl Worker {
         };
         let Some(dial) = &session.dial else { return };
         session.local = local_addr(&fd)
-            .map(|address| last_endpoint(&address).into())
+            .map(|address| dial.transport.name(&address).into())
             .unwrap_or_default();
         session.fd = Some(fd.clone());
-        match meet(&*dial.transport, &fd, &session.options) {
-            Ok(credentials) => session.credentials = credentials,
+        let socket_type = session.socket.socket_type;
+        let met = meet(&*dial.transport, &fd, &session.options)
+            .and_then(|met| Ok((met, dial.transport.layers(Side::Connect, socket_type)?)));
+        let layers = match met {
+            Ok((credentials, layers)) => {
+                session.credentials = credentials;
+                layers
+            }
             Err(error) => {
                 // Whoever sits at the address may go, so it is tried again like one at which nobody is.
                 let errno = error.raw_os_error().unwrap_or(0);
@@ -220,9 +225,9 @@ impl Worker {
                 self.attempt_failed(slot, false);
                 return;
             }
-        }
+        };
         session.emit(Event::Connected { fd: fd.as_raw_fd() });
-        self.open_connection(slot, fd);
+        self.open_connection(slot, fd, layers);
     }
 
     /// Waits before the next round, or gives up if that is what the options say.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     inbound::Mark,
+    layer::LayerFault,
     limits,
     link::lock,
     monitor::{DisconnectReason, DropCause, Event, HandshakeFault, ProtocolFault},
@@ -124,6 +125,12 @@ impl Worker {
         if session.phase == Phase::Finishing || session.phase == Phase::Ending {
             return;
         }
+        if session.link.transmit.say_goodbye() {
+            // That comes back here once it is sent.
+            session.link.transmit.hand_over();
+            self.list_for_sending(slot);
+            return;
+        }
         session.phase = Phase::Finishing;
         let grace = Instant::now() + Duration::from_millis(limits::FINISH_GRACE_MS);
         session.phase_deadline = Some(grace);
@@ -153,12 +160,16 @@ impl Worker {
             self.half_open.done();
         }
         // libzmq ends the session for good when the peer broke the protocol.
-        let broken = matches!(&cause, Cause::Protocol(failure)
-            if !is_timeout(failure) && dismissed_by_peer(failure).is_none());
+        let broken = match &cause {
+            Cause::Protocol(failure) => !is_timeout(failure) && dismissed_by_peer(failure).is_none(),
+            Cause::Layer(fault) => *fault == LayerFault::WebSocket,
+            _ => false,
+        };
         let stop = session.options.reconnect_stop.on_handshake_failed() && session.phase.is_handshaking();
         session.last_connection |=
             broken || stop || session.retiring.is_some() && matches!(cause, Cause::Local);
         session.last_connection |= session.phase == Phase::Finishing;
+        session.link.transmit.send_last_words();
         // Before it is told, so that whoever hears of it sends nothing more that could get lost.
         if let Some(fd) = &session.fd {
             let _ = ringmq_io::shutdown_both(fd);
@@ -329,7 +340,11 @@ fn report_end(session: &Session, cause: &Cause) {
                 Some(status) => HandshakeFault::Auth { status },
                 None => HandshakeFault::Protocol(fault(failure)),
             },
-            Cause::SharedMemory => HandshakeFault::NoDetail { errno: libc::EPROTO },
+            Cause::Layer(LayerFault::WebSocket) => HandshakeFault::Protocol(ProtocolFault::WsUnspecified),
+            Cause::Layer(LayerFault::Proxy) => HandshakeFault::NoDetail {
+                errno: libc::EHOSTUNREACH,
+            },
+            Cause::Layer(_) | Cause::SharedMemory => HandshakeFault::NoDetail { errno: libc::EPROTO },
             Cause::Crowded => HandshakeFault::NoDetail {
                 errno: libc::ECONNABORTED,
             },
@@ -355,6 +370,9 @@ fn report_end(session: &Session, cause: &Cause) {
                 Some(why) => why.reason(),
                 None => DisconnectReason::Protocol(fault(failure)),
             },
+            Cause::Layer(LayerFault::WebSocket) => DisconnectReason::Protocol(ProtocolFault::WsUnspecified),
+            Cause::Layer(LayerFault::Proxy) => DisconnectReason::Io(libc::EHOSTUNREACH),
+            Cause::Layer(_) => DisconnectReason::Io(libc::EPROTO),
             Cause::SharedMemory => DisconnectReason::Protocol(ProtocolFault::ZmtpUnspecified),
             Cause::Crowded => DisconnectReason::LimitExceeded,
             Cause::Local => session.dismissal.reason(),

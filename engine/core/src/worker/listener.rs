@@ -12,7 +12,7 @@ use ringmq_queue::sync::Ordering;
 
 use super::{Command, Op, Worker, session::Session, timers::Due, token};
 use crate::{
-    endpoint::last_endpoint,
+    layer::SharedLayers,
     limits,
     monitor::{Event, EventRecord, Side},
     options::Options,
@@ -57,7 +57,9 @@ pub(crate) struct Accepted {
     pub(super) options: Arc<Options>,
     pub(super) endpoint: u64,
     pub(super) local: Arc<str>,
-    pub(super) remote: Address,
+    /// The peer's address, as an endpoint.
+    remote: String,
+    layers: Option<SharedLayers>,
     pub(super) credentials: Option<Credentials>,
     /// Until its session has one.
     pub(super) presence: Presence,
@@ -174,11 +176,15 @@ impl Worker {
             credentials = found;
             transport.admit(&connection, Side::Bind, found.as_ref(), options)
         });
-        if let Err(error) = admitted {
-            let errno = error.raw_os_error().unwrap_or(0);
-            listener.emit_about(Event::AcceptFailed { errno }, credentials);
-            return;
-        }
+        let socket_type = listener.socket.socket_type;
+        let layers = match admitted.and_then(|()| transport.layers(Side::Bind, socket_type)) {
+            Ok(layers) => layers,
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(0);
+                listener.emit_about(Event::AcceptFailed { errno }, credentials);
+                return;
+            }
+        };
         let fd = connection.as_raw_fd();
         listener.emit_about(Event::Accepted { fd }, credentials);
         let accepted = Accepted {
@@ -187,7 +193,8 @@ impl Worker {
             options: listener.options.clone(),
             endpoint: listener.endpoint,
             local: listener.name.clone(),
-            remote,
+            remote: transport.name(&remote),
+            layers,
             credentials,
             presence: Presence::of(&listener.socket),
         };
@@ -203,11 +210,13 @@ impl Worker {
         if accepted.socket.is_closed() {
             return;
         }
-        let remote = last_endpoint(&accepted.remote);
-        let fd = accepted.fd.clone();
+        let Accepted {
+            fd, remote, layers, ..
+        } = &accepted;
+        let (fd, remote, layers) = (fd.clone(), remote.clone(), layers.clone());
         let session = Session::accepted(accepted, remote, self.shared.clone());
         let slot = self.add_session(session);
-        self.open_connection(slot, fd);
+        self.open_connection(slot, fd, layers);
         self.settle(slot);
         self.bound_half_open();
     }

@@ -222,10 +222,7 @@ impl Worker {
             }
             // What came before a violation was in order, and is delivered.
             let delivered = session.link.receive.deliver(&mut side);
-            let control = side
-                .connection
-                .as_ref()
-                .is_some_and(|connection| !connection.transmit().is_empty());
+            let control = side.has_control();
             session.wire_deadline = side
                 .connection
                 .as_ref()
@@ -241,7 +238,7 @@ impl Worker {
                 self.pump_control(slot);
             }
             if let Err(failure) = absorbed {
-                self.end(slot, Cause::Protocol(failure));
+                self.end(slot, failure.into());
             }
             return;
         }

@@ -20,11 +20,12 @@ impl Worker {
         };
         {
             let mut side = lock(&session.link.receive.side);
+            let layer_speaks = side.has_layer_output();
             let Some(connection) = &mut side.connection else {
                 return;
             };
             let bytes = connection.transmit();
-            if bytes.is_empty() || session.link.transmit.has_control() {
+            if bytes.is_empty() && !layer_speaks || session.link.transmit.has_control() {
                 return;
             }
             session.link.transmit.push_control(bytes);

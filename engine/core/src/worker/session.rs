@@ -30,12 +30,14 @@ use super::{
     upgrade::{self, Upgrade},
 };
 use crate::{
+    layer::{LayerFault, SharedLayers},
     limits,
     link::{Link, lock},
     monitor::{Credentials, DropCause, Event, EventRecord, Side},
     options::Options,
     pipe::{self, Dismissal, Peer, Pipe, Rings},
     presence::Presence,
+    receive::Broken,
     socket::{SocketCommand, SocketShared},
     worker::WorkerShared,
 };
@@ -160,11 +162,23 @@ pub(super) enum Cause {
     PeerClosed,
     Io(std::io::Error),
     Protocol(Failure),
+    /// What stands between the protocol and the wire has failed.
+    Layer(LayerFault),
     /// The peer broke the protocol of the shared rings.
     SharedMemory,
     /// It had to make room for others.
     Crowded,
     Local,
+}
+
+impl From<Broken> for Cause {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Protocol(failure) => Self::Protocol(failure),
+            Broken::Layer(LayerFault::Closed) => Self::PeerClosed,
+            Broken::Layer(fault) => Self::Layer(fault),
+        }
+    }
 }
 
 impl Session {
@@ -342,8 +356,8 @@ impl Worker {
         slot
     }
 
-    /// A connection is there: the greeting goes out, and what comes is read.
-    pub(super) fn open_connection(&mut self, slot: u32, fd: Arc<Fd>) {
+    /// A connection is there: the greeting goes out, through the layers if there are any, and what comes is read.
+    pub(super) fn open_connection(&mut self, slot: u32, fd: Arc<Fd>, layers: Option<SharedLayers>) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -358,8 +372,8 @@ impl Worker {
         session.wire_deadline = connection.deadline();
         session.fd = Some(fd.clone());
         session.upgrade = session.offers_upgrade().then(Box::default);
-        session.link.transmit.connected(fd);
-        lock(&session.link.receive.side).connected(connection);
+        session.link.transmit.connected(fd, layers.clone());
+        lock(&session.link.receive.side).connected(connection, layers);
         self.pump_control(slot);
         // Without a handshake it is over now.
         self.absorb(slot);

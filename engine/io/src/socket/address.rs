@@ -8,6 +8,8 @@ use std::{
     path::PathBuf,
 };
 
+use super::VsockAddress;
+
 /// The most bytes of a unix socket's name: the kernel's structure holds 108, one of which ends a path or begins an abstract
 /// name.
 pub const UNIX_NAME_MAX: usize = 107;
@@ -19,6 +21,8 @@ pub enum Address {
     Inet(SocketAddr),
     /// The name of a unix socket.
     Unix(UnixAddress),
+    /// A machine and a port.
+    Vsock(VsockAddress),
 }
 
 /// The name of a unix socket.
@@ -83,6 +87,14 @@ impl RawAddress {
                 let unix = unsafe { storage.cast::<libc::sockaddr_un>().read() };
                 Ok(Address::Unix(unix_name(&unix, self.len)))
             }
+            libc::AF_VSOCK => {
+                // SAFETY: as above.
+                let vsock = unsafe { storage.cast::<libc::sockaddr_vm>().read() };
+                Ok(Address::Vsock(VsockAddress {
+                    cid: vsock.svm_cid,
+                    port: vsock.svm_port,
+                }))
+            }
             _ => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
         }
     }
@@ -137,6 +149,21 @@ fn unix_name(unix: &libc::sockaddr_un, len: libc::socklen_t) -> UnixAddress {
             let path = bytes.split(|&byte| byte == 0).next().unwrap_or(&bytes);
             UnixAddress::Path(PathBuf::from(OsStr::from_bytes(path)))
         }
+    }
+}
+
+impl From<VsockAddress> for RawAddress {
+    fn from(address: VsockAddress) -> Self {
+        let mut raw = Self::empty();
+        // SAFETY: the type consists of integers, for which all bits zero is a value.
+        let mut value: libc::sockaddr_vm = unsafe { std::mem::zeroed() };
+        value.svm_family = libc::AF_VSOCK as libc::sa_family_t;
+        value.svm_cid = address.cid;
+        value.svm_port = address.port;
+        // SAFETY: the storage is larger than, and at least as aligned as, any address.
+        unsafe { (&raw mut raw.storage).cast::<libc::sockaddr_vm>().write(value) };
+        raw.len = size_of::<libc::sockaddr_vm>() as libc::socklen_t;
+        raw
     }
 }
 
