@@ -7,6 +7,8 @@ use std::time::Duration;
 use ringmq::monitor::{Event, HandshakeFault, MonitorReceiver, ProtocolFault};
 use ringmq::{Context, Dealer, EndpointFault, Error, OptionFault, Pull, Push, Rep, Req, Router, Stream};
 use tungstenite::client::IntoClientRequest;
+use tungstenite::handshake::derive_accept_key;
+use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
 use crate::{PATIENCE, receiver, sender, socket, texts};
@@ -30,6 +32,26 @@ fn web_client(endpoint: &str, protocol: &str) -> WebSocket<TcpStream> {
     let (client, answer) = tungstenite::client(request, stream).unwrap();
     assert_eq!(answer.headers()["Sec-WebSocket-Protocol"], protocol);
     client
+}
+
+/// The other end of one, which speaks with the mechanism NULL, and what it was asked.
+fn web_server(mut stream: TcpStream) -> (WebSocket<TcpStream>, String) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    let request = String::from_utf8(request).unwrap();
+    let (_, rest) = request.split_once("Sec-WebSocket-Key: ").unwrap();
+    let (key, _) = rest.split_once("\r\n").unwrap();
+    let accept = derive_accept_key(key.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: ZWS2.0/NULL\r\n\r\n"
+    );
+    stream.write_all(answer.as_bytes()).unwrap();
+    (WebSocket::from_raw_socket(stream, Role::Server, None), request)
 }
 
 fn next(client: &mut WebSocket<TcpStream>) -> Vec<u8> {
@@ -137,19 +159,9 @@ fn rfc45_a_server_of_another_make_is_asked_for_both_protocols() {
     dealer.send("queued before").unwrap();
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut server = tungstenite::accept_hdr(
-        stream,
-        |request: &tungstenite::handshake::server::Request,
-         mut answer: tungstenite::handshake::server::Response| {
-            assert_eq!(request.uri().path(), "/zeromq");
-            assert_eq!(request.headers()["Sec-WebSocket-Protocol"], "ZWS2.0/NULL,ZWS2.0");
-            answer
-                .headers_mut()
-                .insert("Sec-WebSocket-Protocol", "ZWS2.0/NULL".parse().unwrap());
-            Ok(answer)
-        },
-    )
-    .unwrap();
+    let (mut server, request) = web_server(stream);
+    assert!(request.starts_with("GET /zeromq HTTP/1.1\r\n"));
+    assert!(request.contains("\r\nSec-WebSocket-Protocol: ZWS2.0/NULL,ZWS2.0\r\n"));
     assert!(next(&mut server).starts_with(b"\x02\x05READY"));
     let ready = b"\x02\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\0";
     server.send(Message::binary(&ready[..])).unwrap();
@@ -180,17 +192,7 @@ fn a_peer_that_does_not_answer_pings_is_lost() {
         .connect(&format!("ws://{}/", listener.local_addr().unwrap()))
         .unwrap();
     let (stream, _) = listener.accept().unwrap();
-    let mut server = tungstenite::accept_hdr(
-        stream,
-        |_: &tungstenite::handshake::server::Request,
-         mut answer: tungstenite::handshake::server::Response| {
-            answer
-                .headers_mut()
-                .insert("Sec-WebSocket-Protocol", "ZWS2.0/NULL".parse().unwrap());
-            Ok(answer)
-        },
-    )
-    .unwrap();
+    let (mut server, _) = web_server(stream);
     let ready = b"\x02\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\0";
     server.send(Message::binary(&ready[..])).unwrap();
     let heartbeat = ringmq::monitor::DisconnectReason::HeartbeatTimeout;

@@ -410,13 +410,11 @@ impl Zws {
         plain: &mut Vec<u8>,
     ) -> Result<(), LayerFault> {
         match opcode {
-            Control::Ping => {
-                // Those that were not answered yet need no answer (RFC 6455, section 5.5.3).
-                if self.output.is_empty() {
-                    let mut output = Vec::new();
-                    self.control_frame(Control::Pong, payload, &mut output);
-                    self.output = output;
-                }
+            // Those that come before the last answer is sent need none (RFC 6455, section 5.5.3).
+            Control::Ping if self.output.is_empty() => {
+                let mut output = Vec::new();
+                self.control_frame(Control::Pong, payload, &mut output);
+                self.output = output;
             }
             Control::Close if self.closing => return Err(LayerFault::Closed),
             Control::Close => {
