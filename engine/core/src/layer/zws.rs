@@ -133,8 +133,15 @@ impl Mask {
             out.extend_from_slice(bytes);
             return;
         }
-        let masked = bytes.iter().zip((self.at..).map(|at| self.key[at % 4]));
-        out.extend(masked.map(|(byte, key)| byte ^ key));
+        let [first, second, third, fourth] = std::array::from_fn(|at| self.key[(self.at + at) % 4]);
+        let key = [first, second, third, fourth, first, second, third, fourth];
+        let word = u64::from_ne_bytes(key);
+        let (words, rest) = bytes.as_chunks::<8>();
+        out.reserve(bytes.len());
+        for bytes in words {
+            out.extend_from_slice(&(u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes());
+        }
+        out.extend(rest.iter().zip(key).map(|(byte, key)| byte ^ key));
         self.at = (self.at + bytes.len()) % 4;
     }
 }
