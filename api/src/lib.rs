@@ -132,16 +132,20 @@ mod options;
 mod payload;
 mod peers;
 mod poller;
+mod proxy;
 mod socket;
+mod timers;
 
 pub use context::{Blocker, Context, ContextBuilder, IoDriver, Pinning, Unfinished};
 pub use payload::Payload;
 pub use peers::{Counters, Drops, PeerId, PeerInfo, Statistics, Traffic};
 pub use poller::{Interest, PollEvent, Poller};
+pub use proxy::{Proxy, ProxyStatistics};
 pub use ringmq_core::options::{Overflow, ReconnectStop, RouterNotify, XpubManual, XpubVerbosity};
 pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};
 pub use ringmq_message::{Buffer, Message, Multipart, message::GroupTooLong};
 pub use socket::{SendError, SendMultipartError, Socket};
+pub use timers::{TimerId, Timers};
 
 macro_rules! sockets {
     ($($(#[$doc:meta])* $name:ident;)*) => {

@@ -69,8 +69,13 @@ pub struct PollEvent {
 /// ```
 #[derive(Default)]
 pub struct Poller<'a> {
-    items: Vec<(Watched<'a>, Readiness)>,
+    /// An item's number is its place; what was removed leaves its place empty.
+    items: Vec<Option<(Watched<'a>, Readiness)>>,
 }
+
+const NO_SUCH_ITEM: Error = Error::InvalidArgument {
+    rule: "there is no such item",
+};
 
 enum Watched<'a> {
     Socket(&'a RefCell<ringmq_core::Socket>),
@@ -89,21 +94,57 @@ impl<'a> Poller<'a> {
         let Exclusive(core) = &socket.core;
         let same =
             |watched: &Watched<'_>| matches!(watched, Watched::Socket(other) if std::ptr::eq(*other, core));
-        if let Some(item) = self.items.iter().position(|(watched, _)| same(watched)) {
-            let wanted = &mut self.items[item].1;
+        let found = self.items.iter_mut().enumerate().find_map(|(item, entry)| {
+            let (_, wanted) = entry.as_mut().filter(|(watched, _)| same(watched))?;
+            Some((item, wanted))
+        });
+        if let Some((item, wanted)) = found {
             wanted.readable |= interest.readiness().readable;
             wanted.writable |= interest.readiness().writable;
             return item;
         }
-        self.items.push((Watched::Socket(core), interest.readiness()));
-        self.items.len() - 1
+        self.insert(Watched::Socket(core), interest)
     }
 
     /// Adds any descriptor that poll(2) takes; returns the item's number. A descriptor that is broken or hung up counts as
     /// ready for what was asked, so that the next call on it shows the error.
     pub fn add_fd(&mut self, fd: &'a impl AsFd, interest: Interest) -> usize {
-        self.items.push((Watched::Fd(fd.as_fd()), interest.readiness()));
+        self.insert(Watched::Fd(fd.as_fd()), interest)
+    }
+
+    fn insert(&mut self, watched: Watched<'a>, interest: Interest) -> usize {
+        self.items.push(Some((watched, interest.readiness())));
         self.items.len() - 1
+    }
+
+    /// Waits for something else at an item from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if there is no item of that number, or it was removed.
+    pub fn set_interest(&mut self, item: usize, interest: Interest) -> Result<(), Error> {
+        let (_, wanted) = self
+            .items
+            .get_mut(item)
+            .and_then(Option::as_mut)
+            .ok_or(NO_SUCH_ITEM)?;
+        *wanted = interest.readiness();
+        Ok(())
+    }
+
+    /// Removes an item, ready or not. The numbers of the others stay, and its own is not given out again.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_interest`](Self::set_interest).
+    pub fn remove(&mut self, item: usize) -> Result<(), Error> {
+        let removed = self.items.get_mut(item).and_then(Option::take);
+        removed.map(drop).ok_or(NO_SUCH_ITEM)
+    }
+
+    /// Whether there is nothing to wait for.
+    pub fn is_empty(&self) -> bool {
+        self.items.iter().all(Option::is_none)
     }
 
     /// Waits until an item is ready, at most for `timeout` (`None` is for ever, zero only looks), and returns those that
@@ -112,18 +153,28 @@ impl<'a> Poller<'a> {
     /// # Errors
     ///
     /// [`Error::Terminated`] when the context of a socket was, [`Error::Io`], for example when the process has no descriptor
-    /// left.
+    /// left; [`Error::InvalidArgument`] without items and timeout, which would be for ever.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<PollEvent>, Error> {
+        if timeout.is_none() && self.is_empty() {
+            let rule = "a poller without items waits for a time only";
+            return Err(Error::InvalidArgument { rule });
+        }
         let wait = Wait::from(timeout);
-        let mut sockets: Vec<Option<RefMut<'_, ringmq_core::Socket>>> = Vec::with_capacity(self.items.len());
-        for (watched, _) in &self.items {
+        let entries: Vec<_> = self
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(|(item, entry)| Some((item, entry.as_ref()?)))
+            .collect();
+        let mut sockets: Vec<Option<RefMut<'_, ringmq_core::Socket>>> = Vec::with_capacity(entries.len());
+        for (_, (watched, _)) in &entries {
             sockets.push(match watched {
                 Watched::Socket(core) => Some(core.borrow_mut()),
                 Watched::Fd(_) => None,
             });
         }
-        let mut items = Vec::with_capacity(self.items.len());
-        for ((watched, interest), socket) in self.items.iter().zip(&mut sockets) {
+        let mut items = Vec::with_capacity(entries.len());
+        for ((_, (watched, interest)), socket) in entries.iter().zip(&mut sockets) {
             let source = match (watched, socket) {
                 (Watched::Fd(fd), _) => Source::Fd(*fd),
                 (Watched::Socket(_), Some(socket)) => Source::Socket(socket),
@@ -137,11 +188,11 @@ impl<'a> Poller<'a> {
                 return Err(error);
             }
         }
-        let events = items.iter().zip(&self.items).enumerate();
-        let ready = events.map(|(item, (found, (_, interest)))| {
+        let events = items.iter().zip(&entries);
+        let ready = events.map(|(found, (item, (_, interest)))| {
             let found = found.ready();
             PollEvent {
-                item,
+                item: *item,
                 readable: interest.readable && (found.readable || found.broken),
                 writable: interest.writable && (found.writable || found.broken),
             }

@@ -14,6 +14,7 @@ mod matrix;
 mod news;
 mod peers;
 mod pipeline;
+mod proxies;
 mod publish;
 mod router;
 mod socks;

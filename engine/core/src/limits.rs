@@ -126,6 +126,9 @@ pub const GATHER_BYTES: usize = 64 * 1024;
 /// Pieces of one batch that does not come from a ring, after which no further message is begun: a send takes at most 1024.
 pub const KEPT_SLICES_MAX: usize = 256;
 
+/// Messages that a proxy hands over one way before it looks at the other, as libzmq's.
+pub const PROXY_BURST: usize = 1000;
+
 /// How often a worker looks at links that gather messages, in microseconds: a message waits at most two such periods for an
 /// application that does something else.
 pub const WATCH_TICK_US: u64 = 100;
