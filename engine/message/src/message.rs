@@ -6,16 +6,19 @@ mod foreign;
 mod group;
 mod make;
 
-use std::{fmt, mem::ManuallyDrop, ops::Deref, slice};
+use std::{fmt, mem::ManuallyDrop, ops::Deref, slice, sync::Arc};
 
 use self::body::{Adopted, Body, Kind, View};
-use crate::pool::Block;
+use crate::{
+    origin::{OriginId, Properties},
+    pool::Block,
+};
 
 pub use self::body::FreeFn;
 pub use self::group::{GROUP_MAX, GroupTooLong};
 
 /// How many bytes a message holds in itself. Longer bodies lie elsewhere.
-pub const INLINE_MAX: usize = 56;
+pub const INLINE_MAX: usize = 48;
 
 /// One part of what an application sends or receives.
 ///
@@ -28,11 +31,13 @@ pub const INLINE_MAX: usize = 56;
 /// * *adopted*: a foreign buffer and the function that frees it, or *borrowed* if it must not be written,
 /// * *constant*: bytes that live as long as the program.
 ///
-/// Besides the body it carries the flag [`more`](Self::more), a [routing id](Self::routing_id) and a [group](Self::group). Nothing here blocks, and
-/// nothing fails: running out of memory aborts the process, as everywhere in Rust.
+/// Besides the body it carries the flag [`more`](Self::more), a [routing id](Self::routing_id), a [group](Self::group) and,
+/// if it was received, [where it came from](Self::properties). Nothing here blocks, and nothing fails: running out of memory aborts the process, as everywhere in Rust.
 #[repr(C)]
 pub struct Message {
     body: Body,
+    /// Where it came from. Whoever overwrites it sees to it that it is not held.
+    pub(crate) origin: OriginId,
     routing_id: u32,
     /// The length of an inline body; meaningless otherwise.
     inline_len: u8,
@@ -80,6 +85,35 @@ impl Message {
     #[inline]
     pub const fn set_routing_id(&mut self, routing_id: u32) {
         self.routing_id = routing_id;
+    }
+
+    /// What is known of the connection that the message came by: what the peer announced, and its address. `None` for a
+    /// message that was made here or came over `inproc://`, as in libzmq. Takes a lock that all threads share, for a moment.
+    ///
+    /// While the connection lives, and while its messages are queued, the properties are there. A message that is kept
+    /// beyond that has them until those of many connections that ended later, some ten thousand, fill 4 MiB.
+    pub fn properties(&self) -> Option<Arc<Properties>> {
+        self.origin.properties()
+    }
+
+    /// [`properties`](Self::properties), kept as long as the message lives, wherever it is moved.
+    pub fn keep_properties(&mut self) -> Option<Arc<Properties>> {
+        self.origin.hold()
+    }
+
+    /// The number of the connection that the message came by.
+    #[inline]
+    pub const fn origin(&self) -> OriginId {
+        self.origin.bare()
+    }
+
+    /// Says which connection the message came by.
+    #[inline]
+    pub fn set_origin(&mut self, origin: OriginId) {
+        let former = std::mem::replace(&mut self.origin, origin.bare());
+        if former.is_held() {
+            former.release();
+        }
     }
 
     /// Length of the body in bytes.
@@ -140,7 +174,7 @@ impl Message {
         unsafe { slice::from_raw_parts_mut(start.as_ptr(), len) }
     }
 
-    /// A second message with the same body, flag, routing id and group, without copying a long body.
+    /// A second message with the same body, flag, routing id, group and origin, without copying a long body.
     ///
     /// An adopted body moves behind a reference count first, which is why this needs `&mut self`; the foreign buffer stays
     /// where it is and is freed with the last message that refers to it. A borrowed body is copied.
@@ -161,6 +195,7 @@ impl Message {
         };
         Self {
             body,
+            origin: self.origin.bare(),
             routing_id: self.routing_id,
             inline_len,
             kind: self.kind,
@@ -204,6 +239,7 @@ impl Message {
     const fn with_body(body: Body, kind: Kind, inline_len: u8) -> Self {
         Self {
             body,
+            origin: OriginId::NONE,
             routing_id: 0,
             inline_len,
             kind,
@@ -234,6 +270,7 @@ impl Message {
         let mut copy = Self::with_group(self, self.group());
         copy.more = self.more;
         copy.routing_id = self.routing_id;
+        std::mem::swap(&mut copy.origin, &mut self.origin);
         *self = copy;
     }
 
@@ -251,9 +288,18 @@ impl Message {
         self.kind = Kind::Held;
     }
 
-    /// Gives back what the body owns outside of the message.
+    /// The message owns something outside of it.
+    #[inline(always)]
+    fn owns(&self) -> bool {
+        self.kind.owns() || self.origin.is_held()
+    }
+
+    /// Gives back what the message owns outside of it.
     #[inline(never)]
     fn release(&mut self) {
+        if self.origin.is_held() {
+            self.origin.release();
+        }
         match self.kind {
             Kind::Inline | Kind::Constant => {}
             Kind::Block => {
@@ -279,14 +325,14 @@ impl Message {
 impl Drop for Message {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.kind.owns() {
+        if self.owns() {
             self.release();
         }
     }
 }
 
 impl Clone for Message {
-    /// A second message with the same body, flag, routing id and group. Blocks are shared; an adopted or borrowed body is
+    /// A second message with the same body, flag, routing id, group and origin. Blocks are shared; an adopted or borrowed body is
     /// copied.
     #[inline]
     fn clone(&self) -> Self {
@@ -299,6 +345,7 @@ impl Clone for Message {
         let mut copy = Self::from_slice(self);
         copy.more = self.more;
         copy.routing_id = self.routing_id;
+        copy.origin = self.origin.bare();
         copy
     }
 }

@@ -16,7 +16,7 @@ use super::{
     FreeFn, INLINE_MAX, Message,
     body::{Adopted, Body, Kind, View},
 };
-use crate::pool::Block;
+use crate::{origin::OriginId, pool::Block};
 
 impl Message {
     /// A message with a copy of `bytes`.
@@ -34,7 +34,7 @@ impl Message {
         )
     }
 
-    /// Makes this a message with a copy of `bytes`, without [`more`](Self::more) and routing id; its former content is
+    /// Makes this a message with a copy of `bytes`, without [`more`](Self::more), routing id and origin; its former content is
     /// released, or its memory reused.
     ///
     /// The same as assigning [`from_slice`](Self::from_slice), but nothing is moved, which at this size costs more than the
@@ -45,7 +45,7 @@ impl Message {
             self.set_pooled(bytes);
             return;
         }
-        if self.kind.owns() {
+        if self.owns() {
             *self = Self::new();
         }
         self.body = Body {
@@ -54,6 +54,7 @@ impl Message {
         self.kind = Kind::Inline;
         self.inline_len = bytes.len() as u8;
         self.more = false;
+        self.origin = OriginId::NONE;
         self.routing_id = 0;
         self.group_len = 0;
     }
@@ -73,6 +74,7 @@ impl Message {
             len: bytes.len(),
         });
         self.more = false;
+        self.origin = OriginId::NONE;
         self.routing_id = 0;
         self.group_len = 0;
     }
@@ -110,12 +112,13 @@ impl Message {
             return;
         }
         // Empty while it is filled: `fill` is foreign code and may panic.
-        if self.kind.owns() {
+        if self.owns() {
             *self = Self::new();
         }
         self.kind = Kind::Inline;
         self.inline_len = 0;
         self.more = false;
+        self.origin = OriginId::NONE;
         self.routing_id = 0;
         self.group_len = 0;
         // In place, not in registers as in `inline_words`: the bytes are not moved afterwards.
@@ -141,6 +144,7 @@ impl Message {
         bytes.fill(unsafe { slice::from_raw_parts_mut(start.as_ptr().cast(), len) });
         self.body.set_view(View { start, len });
         self.more = false;
+        self.origin = OriginId::NONE;
         self.routing_id = 0;
         self.group_len = 0;
     }
@@ -148,7 +152,7 @@ impl Message {
     /// Whether the message has a block of its own with room for `len` bytes, and not much more.
     #[inline]
     fn can_hold(&self, len: usize) -> bool {
-        if self.kind != Kind::Block {
+        if self.kind != Kind::Block || self.origin.is_held() {
             return false;
         }
         let capacity = self.block().capacity();
