@@ -143,7 +143,7 @@ pub use poller::{Interest, PollEvent, Poller};
 pub use proxy::{Proxy, ProxyStatistics};
 pub use ringmq_core::options::{Overflow, ReconnectStop, RouterNotify, XpubManual, XpubVerbosity};
 pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};
-pub use ringmq_message::{Buffer, Message, Multipart, message::GroupTooLong};
+pub use ringmq_message::{Buffer, Message, Multipart, Properties, message::GroupTooLong};
 pub use socket::{SendError, SendMultipartError, Socket};
 pub use timers::{TimerId, Timers};
 

@@ -189,7 +189,25 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Announces a property to every peer of the next endpoints in the handshake; its name begins with `X-`. Several add
-    /// up.
+    /// up. The peer finds them with every message from this socket ([`Message::properties`](crate::Message::properties)).
+    ///
+    /// ```
+    /// use ringmq::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let pull = Pull::new(&context)?;
+    /// pull.bind("tcp://127.0.0.1:*")?;
+    /// let push = Push::new(&context)?;
+    /// push.add_metadata("X-Colour", "blue")?;
+    /// push.connect(&pull.last_endpoint())?;
+    /// push.send("")?;
+    /// let properties = pull.recv()?.properties().unwrap();
+    /// assert_eq!(properties.get("X-Colour"), Some(&b"blue"[..]));
+    /// assert_eq!(properties.peer_address(), Some("127.0.0.1"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -11,6 +11,7 @@ mod inspect;
 mod ipc;
 mod limits;
 mod matrix;
+mod metadata;
 mod news;
 mod peers;
 mod pipeline;

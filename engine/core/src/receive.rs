@@ -10,7 +10,7 @@ mod newest;
 use std::{collections::VecDeque, io, sync::Arc, time::Instant};
 
 use ringmq_io::{Fd, recv_now};
-use ringmq_message::{Message, Slab};
+use ringmq_message::{Message, OriginId, Slab};
 use ringmq_queue::{
     spsc::{Consumer, Producer, ring},
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence},
@@ -18,7 +18,7 @@ use ringmq_queue::{
 use ringmq_zmtp::{Connection, Event, Failure, Progress};
 
 use crate::{
-    inbound::{Inbound, Mark, SubscriptionRequest},
+    inbound::{Frames, Inbound, Mark, SubscriptionRequest},
     layer::{LayerFault, SharedLayers},
     limits,
     link::lock,
@@ -58,6 +58,8 @@ pub(crate) struct ReceiveSide {
     pub(crate) connection: Option<Connection>,
     /// What stands between the wire and the protocol, if anything does.
     layered: Option<Layered>,
+    /// What its messages carry, once the handshake is over.
+    origin: OriginId,
     slab: Option<Slab>,
     large: Option<Large>,
     /// Pieces of the message that is not complete yet.
@@ -153,6 +155,7 @@ impl Receive {
         let side = ReceiveSide {
             connection: None,
             layered: None,
+            origin: OriginId::NONE,
             slab: None,
             large: None,
             partial: Vec::new(),
@@ -426,6 +429,12 @@ impl ReceiveSide {
         for message in std::mem::take(&mut self.last_words) {
             self.announce(message);
         }
+        self.origin = OriginId::NONE;
+    }
+
+    /// Sets what the connection's messages carry.
+    pub(crate) fn set_origin(&mut self, origin: OriginId) {
+        self.origin = origin;
     }
 
     /// The buffer that the next receive should fill.
@@ -516,7 +525,8 @@ impl ReceiveSide {
     }
 
     /// Adds a message of our own behind what the peer has sent: news about the connection for the application.
-    pub(crate) fn announce(&mut self, message: Message) {
+    pub(crate) fn announce(&mut self, mut message: Message) {
+        message.set_origin(self.origin);
         let entry = Inbound::Body(message);
         self.held.push_back(Held { entry, group: 1 });
     }
@@ -594,11 +604,20 @@ impl ReceiveSide {
                 }) => {
                     self.flush_requests(requests);
                     if !self.discard {
-                        self.take_frames(Inbound::Frames { span, messages }, at_boundary);
+                        let frames = Frames {
+                            span,
+                            messages,
+                            origin: self.origin,
+                        };
+                        self.take_frames(Inbound::Frames(frames), at_boundary);
                     }
                 }
                 Some(Event::Raw) if self.discard => {}
-                Some(Event::Raw) => self.take_frames(Inbound::Body(Message::from_slice(&span)), true),
+                Some(Event::Raw) => {
+                    let mut piece = Message::from_slice(&span);
+                    piece.set_origin(self.origin);
+                    self.take_frames(Inbound::Body(piece), true);
+                }
                 Some(Event::Large { body, more, .. }) => {
                     self.flush_requests(requests);
                     self.begin_large(body, more);
@@ -698,6 +717,7 @@ impl ReceiveSide {
             slab.extend_from_slice(beyond);
         }
         message.set_more(more);
+        message.set_origin(self.origin);
         self.large = None;
         if let Some(connection) = &mut self.connection {
             connection.large_done(now);

@@ -2,7 +2,7 @@
 
 use std::{cmp, collections::VecDeque};
 
-use ringmq_message::{Message, Slab};
+use ringmq_message::{Message, OriginId, Slab};
 use ringmq_shm::{Body, Receiver, Record, SharedBytes};
 
 use crate::limits;
@@ -17,6 +17,8 @@ pub(crate) struct Inbox {
     body: Option<Slab>,
     part_len_max: u64,
     trusting: bool,
+    /// What the messages carry.
+    origin: OriginId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub(crate) enum Taken {
 struct Fault;
 
 impl Inbox {
-    pub(crate) fn new(receiver: Receiver, part_len_max: u64, trusting: bool) -> Self {
+    pub(crate) fn new(receiver: Receiver, part_len_max: u64, trusting: bool, origin: OriginId) -> Self {
         Self {
             receiver,
             state: State::AwaitingTurn,
@@ -56,6 +58,7 @@ impl Inbox {
             body: None,
             part_len_max,
             trusting,
+            origin,
         }
     }
 
@@ -77,7 +80,10 @@ impl Inbox {
             Ok(None) => Taken::Nothing,
             Ok(Some(record)) if !record.streamed => {
                 match place(record, message, self.part_len_max, self.trusting) {
-                    Ok(()) => Taken::Part,
+                    Ok(()) => {
+                        message.set_origin(self.origin);
+                        Taken::Part
+                    }
                     Err(Fault) => self.fail(),
                 }
             }
@@ -102,6 +108,7 @@ impl Inbox {
             State::Whole => {
                 if let Some(part) = self.collected.pop_front() {
                     *message = part;
+                    message.set_origin(self.origin);
                 }
                 if self.collected.is_empty() {
                     self.state = State::Plain;

@@ -243,6 +243,13 @@ impl Connection {
         self.peer.as_ref()
     }
 
+    /// Takes what the peer has announced, which is not kept twice: its [`Peer::properties`] are empty from now on.
+    pub fn take_properties(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let peer = self.peer.as_mut();
+        peer.map(|peer| std::mem::take(&mut peer.properties))
+            .unwrap_or_default()
+    }
+
     /// Whether messages may flow: the handshake is over and nothing has failed since.
     pub fn is_established(&self) -> bool {
         matches!(

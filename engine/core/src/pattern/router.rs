@@ -229,6 +229,7 @@ impl Behaviour for Router {
         }
         let mut id = Message::from_slice(self.table.identity(key).unwrap_or_default());
         id.set_more(true);
+        id.set_origin(message.origin());
         self.prefetched = Some(std::mem::replace(message, id));
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use ringmq_message::Message;
+use ringmq_message::{Message, OriginId};
 
 use super::{Admission, Behaviour, Nothing, Refusal};
 use crate::{
@@ -105,9 +105,9 @@ impl Xpub {
 
     /// Does what a peer asks for, or leaves that to the owner.
     fn apply(&mut self, pipes: &mut Pipes, key: PipeKey, subscribe: bool, topic: &[u8]) {
-        if pipes.get(key).is_none() {
+        let Some(origin) = pipes.get(key).map(|pipe| pipe.origin()) else {
             return;
-        }
+        };
         let manual = self.manual != XpubManual::Off;
         let held = if manual {
             &mut self.requests
@@ -125,7 +125,7 @@ impl Xpub {
             pipes.ended.push(key);
         }
         if show || manual {
-            self.show(subscribe, topic, Some(key));
+            self.show(subscribe, topic, Some((key, origin)));
         }
     }
 
@@ -141,15 +141,17 @@ impl Xpub {
             && usage.topic_bytes <= limits::SUBSCRIPTION_BYTES_PER_PEER_MAX
     }
 
-    fn show(&mut self, subscribe: bool, topic: &[u8], requester: Option<PipeKey>) {
+    fn show(&mut self, subscribe: bool, topic: &[u8], requester: Option<(PipeKey, OriginId)>) {
         if self.publisher || self.shown.len() >= limits::SHOWN_MAX {
             return;
         }
         let mut text = Vec::with_capacity(topic.len() + 1);
         text.push(u8::from(subscribe));
         text.extend_from_slice(topic);
+        let mut text = Message::from(text);
+        text.set_origin(requester.map_or(OriginId::NONE, |(_, origin)| origin));
         self.shown
-            .push_back(Shown::Request(Message::from(text), requester));
+            .push_back(Shown::Request(text, requester.map(|(key, _)| key)));
     }
 
     /// The peer that the next message goes to, and no other.

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
-use ringmq_message::Message;
+use ringmq_message::{Message, OriginId};
 use ringmq_queue::{
     barrier::{heavy_fence, light_fence},
     chain::{ChainConsumer, ChainProducer, chain},
@@ -261,6 +261,8 @@ impl LocalEnd {
 
     #[inline]
     pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
+        // It comes from us now, as in libzmq.
+        message.set_origin(OriginId::NONE);
         let more = message.more();
         if let Some(kept) = self.junction.kept[self.me].get() {
             let mut kept = lock(kept);

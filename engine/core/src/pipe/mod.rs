@@ -15,7 +15,7 @@ use std::{
 };
 
 use ringmq_io::Fd;
-use ringmq_message::{Message, wire::ring};
+use ringmq_message::{Message, Origin, OriginId, wire::ring};
 use ringmq_zmtp::SocketType;
 
 use datagram::DatagramEnd;
@@ -50,6 +50,8 @@ pub(crate) struct Peer {
     pub(crate) identity: Vec<u8>,
     /// Who it is, if the connection is or was a unix socket.
     pub(crate) credentials: Option<Credentials>,
+    /// What its messages carry, and what they can be asked for.
+    pub(crate) origin: Option<Arc<Origin>>,
     /// The identity is the name that we gave the peer, whatever it calls itself.
     pub(crate) named: bool,
     /// The peer's end of the connection, as an endpoint; empty while there has been none.
@@ -215,6 +217,12 @@ impl Pipe {
             written_part: 0,
             read_part: 0,
         }
+    }
+
+    /// The connection that messages come by.
+    pub(crate) fn origin(&self) -> OriginId {
+        let origin = self.peer.origin.as_ref();
+        origin.map_or(OriginId::NONE, |origin| origin.id())
     }
 
     /// The link to a session, for pipes that have one.

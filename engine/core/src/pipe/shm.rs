@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use ringmq_message::{Buffer, Message};
+use ringmq_message::{Buffer, Message, OriginId};
 use ringmq_queue::stable::Foreign;
 use ringmq_shm::{Bell, Receiver, Sender, Violation};
 
@@ -32,6 +32,8 @@ pub(crate) struct Rings {
     /// Large bodies stay where the peer wrote them.
     pub(crate) trusting: bool,
     pub(crate) permit: Permit,
+    /// What messages from the peer carry.
+    pub(crate) origin: OriginId,
 }
 
 /// A pipe's end towards another process.
@@ -112,8 +114,12 @@ impl ShmEnd {
         // What an owner who does not read has from earlier connections goes now, if it is nothing.
         self.has_queued();
         if !self.wire.link.socket.traits.discards_input {
-            self.inboxes
-                .push_back(Inbox::new(rings.receiver, rings.part_len_max, rings.trusting));
+            self.inboxes.push_back(Inbox::new(
+                rings.receiver,
+                rings.part_len_max,
+                rings.trusting,
+                rings.origin,
+            ));
         }
         self.bell = Some(rings.bell);
         self.broken = false;

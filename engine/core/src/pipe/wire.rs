@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Instant};
 
-use ringmq_message::{Message, Span, wire::WireWriter};
+use ringmq_message::{Message, wire::WireWriter};
 use ringmq_queue::{barrier::light_fence, spsc::Consumer};
 use ringmq_zmtp::frame::{MORE, encode_header, next_frame};
 
 use super::Read;
 use crate::{
-    inbound::{Inbound, Mark, read_part},
+    inbound::{Frames, Inbound, Mark, read_part},
     limits,
     link::Link,
     pace::Pace,
@@ -38,8 +38,8 @@ pub(crate) struct WireEnd {
 /// What lies under the reader's finger.
 enum Cursor {
     Empty,
-    Frames { span: Span, at: usize },
-    Scattered(std::vec::IntoIter<Inbound>, Option<(Span, usize)>),
+    Frames(Frames, usize),
+    Scattered(std::vec::IntoIter<Inbound>, Option<(Frames, usize)>),
 }
 
 impl WireEnd {
@@ -192,11 +192,11 @@ impl WireEnd {
     /// The next part, in order; a message's parts follow each other without a gap.
     #[inline]
     pub(crate) fn read(&mut self, message: &mut Message, closed: bool) -> Read {
-        if let Cursor::Frames { span, at } = &mut self.cursor
-            && let Some((flags, body, next)) = next_frame(span, *at)
+        if let Cursor::Frames(frames, at) = &mut self.cursor
+            && let Some((flags, body, next)) = next_frame(&frames.span, *at)
         {
             *at = next;
-            read_part(span, flags & MORE != 0, body, message);
+            read_part(frames, flags & MORE != 0, body, message);
             if flags & MORE == 0 {
                 self.took_message();
             }
@@ -227,8 +227,8 @@ impl WireEnd {
                 return if closed { Read::Ended } else { Read::Empty };
             };
             match entry {
-                Inbound::Frames { span, .. } => {
-                    self.cursor = Cursor::Frames { span, at: 0 };
+                Inbound::Frames(frames) => {
+                    self.cursor = Cursor::Frames(frames, 0);
                     if let Read::Part = self.read(message, closed) {
                         return Read::Part;
                     }
@@ -253,17 +253,17 @@ impl WireEnd {
             return None;
         };
         loop {
-            if let Some((span, at)) = current
-                && let Some((flags, body, next)) = next_frame(span, *at)
+            if let Some((frames, at)) = current
+                && let Some((flags, body, next)) = next_frame(&frames.span, *at)
             {
                 *at = next;
                 let mut message = Message::new();
-                read_part(span, flags & MORE != 0, body, &mut message);
+                read_part(frames, flags & MORE != 0, body, &mut message);
                 return Some(message);
             }
             match pieces.next()? {
                 Inbound::Body(message) => return Some(message),
-                Inbound::Frames { span, .. } => *current = Some((span, 0)),
+                Inbound::Frames(frames) => *current = Some((frames, 0)),
                 // A session nests no deeper and puts requests into entries of their own.
                 Inbound::Scattered(_) | Inbound::Subscriptions(_) | Inbound::Mark(_) => debug_assert!(false),
             }
@@ -327,9 +327,12 @@ impl WireEnd {
 
     fn is_within_entry(&self) -> bool {
         match &self.cursor {
-            Cursor::Frames { span, at } => *at < span.len(),
+            Cursor::Frames(frames, at) => *at < frames.span.len(),
             Cursor::Scattered(pieces, current) => {
-                pieces.len() > 0 || current.as_ref().is_some_and(|(span, at)| *at < span.len())
+                pieces.len() > 0
+                    || current
+                        .as_ref()
+                        .is_some_and(|(frames, at)| *at < frames.span.len())
             }
             Cursor::Empty => false,
         }

@@ -20,12 +20,12 @@ impl Newest {
     /// Takes in a piece of what has come, in order.
     pub(super) fn absorb(&mut self, entry: Inbound) {
         match entry {
-            Inbound::Frames { span, .. } => {
+            Inbound::Frames(frames) => {
                 let mut at = 0;
-                while let Some((flags, body, next)) = next_frame(&span, at) {
+                while let Some((flags, body, next)) = next_frame(&frames.span, at) {
                     at = next;
                     let mut part = Message::new();
-                    read_part(&span, flags & MORE != 0, body, &mut part);
+                    read_part(&frames, flags & MORE != 0, body, &mut part);
                     self.add(part);
                 }
             }

@@ -19,6 +19,7 @@ use std::{
 };
 
 use ringmq_io::Fd;
+use ringmq_message::Origin;
 use ringmq_shm::Bell;
 use ringmq_zmtp::{Config, Connection, Failure, Heartbeat};
 
@@ -404,7 +405,7 @@ impl Worker {
     }
 
     /// Messages may flow from now on, by the rings if there are any.
-    pub(super) fn establish(&mut self, slot: u32, rings: Option<Rings>) {
+    pub(super) fn establish(&mut self, slot: u32, mut rings: Option<Rings>) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -425,14 +426,21 @@ impl Worker {
                 }
                 session.announced = board.sequence;
             }
+            let origin = Origin::new(news::describe(session, connection));
+            let id = origin.id();
+            if let Some(rings) = &mut rings {
+                rings.origin = id;
+            }
             let announced = connection.peer();
             let peer = Peer {
                 identity: announced.map_or_else(Vec::new, |peer| peer.identity.clone()),
                 credentials: session.credentials,
+                origin: Some(Arc::new(origin)),
                 named: false,
                 address: session.remote.clone(),
                 socket_type: announced.map(|peer| peer.socket_type),
             };
+            side.set_origin(id);
             news::begin(session, &mut side);
             peer
         };

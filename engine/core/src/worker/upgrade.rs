@@ -20,7 +20,7 @@ use std::{
 };
 
 use ringmq_io::{Fd, Interest, recv_with_descriptors, send_with_descriptors};
-use ringmq_message::Slab;
+use ringmq_message::{OriginId, Slab};
 use ringmq_queue::sync::{AtomicUsize, Ordering};
 use ringmq_shm::{Bell, PeerSegment, Ringer, Segment, join};
 
@@ -312,6 +312,8 @@ impl Worker {
             part_len_max: session.options.max_message_size.unwrap_or(u64::MAX),
             trusting: session.options.shm_trust_peers,
             permit: ours.permit,
+            // The connection gets its number when it is established.
+            origin: OriginId::NONE,
         };
         self.establish(slot, Some(rings));
     }
