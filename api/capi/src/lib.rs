@@ -24,6 +24,8 @@
 //! | commands before the handshake is done | any length | 64 KiB |
 //! | handshake | 30 s each | 30 s each, and 1024 connections at a time that have not done it |
 //! | subscriptions of one peer | any number | a million |
+//! | properties of a message whose connection has ended | as long as the message | until those of later ones fill 4 MiB, unless `zmq_msg_gets` was called |
+//! | a peer that announces `User-Id` or `Peer-Address` | believed for `User-Id` without ZAP | not believed |
 //! | identities that begin with a zero byte | accepted | the connection ends |
 //! | a second peer with a routing id in use | connected and ignored | disconnected |
 //! | a monitor that nobody reads | stops the I/O thread | loses its oldest events |

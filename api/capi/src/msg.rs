@@ -1,17 +1,18 @@
 //! Messages: a `zmq_msg_t` is a [`Message`].
 
 use std::{
-    ffi::{c_char, c_int, c_void},
+    ffi::{CStr, c_char, c_int, c_void},
     ptr,
 };
 
 use ringmq_message::{Message, message::FreeFn};
 
-use crate::error::{DONE, Errno, bytes, call, call_or};
+use crate::error::{DONE, Errno, bytes, call, call_or, text};
 
 /// The properties of `zmq_msg_get`.
 mod property {
     pub(super) const MORE: i32 = 1;
+    pub(super) const SRCFD: i32 = 2;
     pub(super) const SHARED: i32 = 3;
 }
 
@@ -197,6 +198,10 @@ pub unsafe extern "C" fn zmq_msg_get(msg: *const Message, property: c_int) -> c_
         let message = unsafe { message(msg.cast_mut()) }?;
         match property {
             property::MORE => Ok(c_int::from(message.more())),
+            property::SRCFD => match message.properties() {
+                Some(properties) => Ok(properties.fd()),
+                None => Err(Errno(libc::EINVAL)),
+            },
             property::SHARED => Ok(c_int::from(message.is_shared())),
             _ => Err(Errno(libc::EINVAL)),
         }
@@ -209,17 +214,23 @@ pub extern "C" fn zmq_msg_set(_msg: *mut Message, _property: c_int, _value: c_in
     call(|| Err(Errno(libc::EINVAL)))
 }
 
-/// A property of the connection that a message came from.
+/// A property of the connection that a message came by: what the peer announced, and its address. Lives as long as the
+/// message. NULL (EINVAL) if there is none.
 ///
 /// # Safety
 ///
-/// `msg` is null or a `zmq_msg_t`; `property` is null or a text.
+/// `msg` is null or a `zmq_msg_t` that nobody else uses; `property` is null or a text.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn zmq_msg_gets(msg: *const Message, _property: *const c_char) -> *const c_char {
+pub unsafe extern "C" fn zmq_msg_gets(msg: *const Message, property: *const c_char) -> *const c_char {
     call_or(ptr::null(), || {
-        // SAFETY: the caller promises it; nothing is written.
-        unsafe { message(msg.cast_mut()) }?;
-        Err(Errno(libc::EINVAL))
+        // SAFETY: the caller promises it. What is written, that the message keeps its properties, shows nowhere else.
+        let message = unsafe { message(msg.cast_mut()) }?;
+        // SAFETY: the caller promises it.
+        let name = unsafe { text(property) }?;
+        let properties = message.keep_properties();
+        let value = properties.as_ref().and_then(|properties| properties.get_c(name));
+        // The message keeps them, so the address is good for as long as it lives.
+        value.map(CStr::as_ptr).ok_or(Errno(libc::EINVAL))
     })
 }
 

@@ -81,6 +81,27 @@ pub fn compile(name: &str) -> PathBuf {
     program
 }
 
+/// Compiles the same with stock libzmq's header and library.
+pub fn compile_with_stock(name: &str) -> PathBuf {
+    let program = scratch("stock-programs").join(name);
+    run(Command::new("cc")
+        .args([
+            "-std=gnu11",
+            "-w",
+            "-g",
+            "-pthread",
+            "-DZMQ_BUILD_DRAFT_API",
+            "-I",
+        ])
+        .arg(ringmq_stock::INCLUDE)
+        .arg(home().join("tests/c/programs").join(name).with_extension("c"))
+        .arg("-o")
+        .arg(&program)
+        .arg(ringmq_stock::LIBRARY)
+        .args(["-lstdc++", "-lm"]));
+    program
+}
+
 /// A command that finds our library under libzmq's name, and is killed if it does not end.
 pub fn with_library(program: &Path) -> Command {
     let mut command = Command::new("timeout");
