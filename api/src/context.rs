@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use ringmq_core::{Blocker, DriverKind as IoDriver, Pinning};
+pub use ringmq_core::{Blocker, DriverKind as IoDriver, Pinning, Scheduling};
 use ringmq_core::{ContextOptions, Error};
 
 /// Owns the worker threads that sockets share; all sockets that are to share them are made from one context.
@@ -196,6 +196,45 @@ impl ContextBuilder {
     /// Whether new sockets use IPv6 as well; the default is no.
     pub fn ipv6(mut self, ipv6: bool) -> Self {
         self.options.ipv6 = ipv6;
+        self
+    }
+
+    /// How the kernel schedules the workers; by default like the thread that makes them start. What it refuses, for want of
+    /// `CAP_SYS_NICE` for example, is the answer of the first bind or connect that needs a worker.
+    ///
+    /// ```no_run
+    /// use ringmq::{Context, Scheduling};
+    ///
+    /// let scheduling = Scheduling {
+    ///     policy: Some(1), // SCHED_FIFO
+    ///     priority: Some(50),
+    /// };
+    /// let context = Context::builder().scheduling(scheduling).build();
+    /// # drop(context);
+    /// ```
+    pub fn scheduling(mut self, scheduling: Scheduling) -> Self {
+        self.options.scheduling = scheduling;
+        self
+    }
+
+    /// A name that stands before those of the workers, such as `name/RingMQ/IO/0`; the kernel keeps the first 15 bytes. By
+    /// default there is none.
+    pub fn thread_name_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.options.thread_name_prefix = prefix.into();
+        self
+    }
+
+    /// The longest message part that may be sent, in bytes; there is no limit by default. A longer one answers
+    /// [`Error::MessageTooLong`].
+    pub fn send_len_max(mut self, most: usize) -> Self {
+        self.options.send_len_max = most;
+        self
+    }
+
+    /// Whether large bodies are received without a copy; the default is yes. Such a message keeps the memory alive that it was
+    /// received into together with others, of 64 KiB and more. Without, each long-kept message has memory of its own.
+    pub fn zero_copy_receive(mut self, zero_copy: bool) -> Self {
+        self.options.zero_copy_receive = zero_copy;
         self
     }
 

@@ -136,7 +136,7 @@ mod proxy;
 mod socket;
 mod timers;
 
-pub use context::{Blocker, Context, ContextBuilder, IoDriver, Pinning, Unfinished};
+pub use context::{Blocker, Context, ContextBuilder, IoDriver, Pinning, Scheduling, Unfinished};
 pub use payload::Payload;
 pub use peers::{Counters, Drops, PeerId, PeerInfo, Statistics, Traffic};
 pub use poller::{Interest, PollEvent, Poller};

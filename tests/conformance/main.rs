@@ -1,6 +1,7 @@
 //! The rules of the pattern RFCs and of libzmq's manual, between RingMQ sockets, over every transport.
 
 mod conflate;
+mod contexts;
 mod drafts;
 mod drops;
 mod endpoints;

@@ -11,10 +11,10 @@ use std::{
     },
 };
 
-use ringmq_core::{ContextOptions, Error, Pinning, errno};
+use ringmq_core::{ContextOptions, Error, Pinning, Scheduling, errno};
 
 use crate::{
-    error::{DONE, Errno, bytes, call, call_ptr, checked},
+    error::{DONE, Errno, bytes, call, call_ptr, checked, writable_bytes},
     fork,
     futex::{sleep_while, wake_all},
     handle::{Handles, Removed},
@@ -25,13 +25,21 @@ mod option {
     pub(super) const IO_THREADS: i32 = 1;
     pub(super) const MAX_SOCKETS: i32 = 2;
     pub(super) const SOCKET_LIMIT: i32 = 3;
+    /// To set; the number is SOCKET_LIMIT's, which is to be read.
+    pub(super) const THREAD_PRIORITY: i32 = 3;
+    pub(super) const THREAD_SCHED_POLICY: i32 = 4;
     pub(super) const MAX_MSGSZ: i32 = 5;
     pub(super) const MSG_T_SIZE: i32 = 6;
     pub(super) const THREAD_AFFINITY_CPU_ADD: i32 = 7;
     pub(super) const THREAD_AFFINITY_CPU_REMOVE: i32 = 8;
+    pub(super) const THREAD_NAME_PREFIX: i32 = 9;
+    pub(super) const ZERO_COPY_RECV: i32 = 10;
     pub(super) const IPV6: i32 = 42;
     pub(super) const BLOCKY: i32 = 70;
 }
+
+/// The longest prefix of the threads' names, in bytes.
+const NAME_PREFIX_MAX: usize = 16;
 
 /// The most sockets that a context may be told to have.
 const SOCKETS_MAX: i32 = 65_535;
@@ -60,6 +68,9 @@ struct Settings {
     ipv6: bool,
     blocky: bool,
     cpus: Vec<usize>,
+    scheduling: Scheduling,
+    name_prefix: Vec<u8>,
+    zero_copy: bool,
 }
 
 impl Context {
@@ -71,6 +82,9 @@ impl Context {
             ipv6: false,
             blocky: true,
             cpus: Vec::new(),
+            scheduling: Scheduling::default(),
+            name_prefix: Vec::new(),
+            zero_copy: true,
         };
         Self {
             settings: Mutex::new(settings),
@@ -89,6 +103,10 @@ impl Context {
             option::IO_THREADS if value >= 0 => settings.io_threads = value,
             option::MAX_SOCKETS if (1..=SOCKETS_MAX).contains(&value) => settings.sockets_max = value,
             option::MAX_MSGSZ if value >= 0 => settings.message_max = value,
+            option::THREAD_PRIORITY if value >= 0 => settings.scheduling.priority = Some(value),
+            option::THREAD_SCHED_POLICY if value >= 0 => settings.scheduling.policy = Some(value),
+            option::THREAD_NAME_PREFIX => settings.name_prefix = value.to_string().into_bytes(),
+            option::ZERO_COPY_RECV if value >= 0 => settings.zero_copy = value != 0,
             option::IPV6 if value >= 0 => settings.ipv6 = value != 0,
             option::BLOCKY if value >= 0 => settings.blocky = value != 0,
             option::THREAD_AFFINITY_CPU_ADD => {
@@ -106,6 +124,32 @@ impl Context {
         DONE
     }
 
+    /// Sets an option from bytes; those of most are an `int`.
+    fn set_bytes(&self, option: i32, value: &[u8]) -> Result<c_int, Errno> {
+        match <[u8; size_of::<c_int>()]>::try_from(value) {
+            Ok(number) => self.set(option, c_int::from_ne_bytes(number)),
+            Err(_)
+                if option == option::THREAD_NAME_PREFIX && (1..=NAME_PREFIX_MAX).contains(&value.len()) =>
+            {
+                lock(&self.settings).name_prefix = value.to_vec();
+                DONE
+            }
+            Err(_) => Err(Errno(libc::EINVAL)),
+        }
+    }
+
+    /// Writes an option into a buffer, and returns its length.
+    fn get_bytes(&self, option: i32, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let value = match buffer.len() {
+            4 => self.get(option)?.to_ne_bytes().to_vec(),
+            _ if option == option::THREAD_NAME_PREFIX => lock(&self.settings).name_prefix.clone(),
+            _ => return Err(Errno(libc::EINVAL)),
+        };
+        let place = buffer.get_mut(..value.len()).ok_or(Errno(libc::EINVAL))?;
+        place.copy_from_slice(&value);
+        Ok(value.len())
+    }
+
     fn get(&self, option: i32) -> Result<c_int, Errno> {
         let settings = lock(&self.settings);
         Ok(match option {
@@ -114,6 +158,9 @@ impl Context {
             option::SOCKET_LIMIT => SOCKETS_MAX,
             option::MAX_MSGSZ => settings.message_max,
             option::MSG_T_SIZE => 64,
+            option::THREAD_SCHED_POLICY => settings.scheduling.policy.unwrap_or(-1),
+            option::THREAD_NAME_PREFIX => leading_number(&settings.name_prefix),
+            option::ZERO_COPY_RECV => c_int::from(settings.zero_copy),
             option::IPV6 => c_int::from(settings.ipv6),
             option::BLOCKY => c_int::from(settings.blocky),
             _ => return Err(Errno(libc::EINVAL)),
@@ -135,6 +182,7 @@ impl Context {
             .and_then(|engine| ringmq_core::Socket::new(&engine, socket_type));
         match made {
             Ok(mut socket) => {
+                socket.set_send_len_max(usize::try_from(settings.message_max).unwrap_or(0));
                 socket.set_options(|options| {
                     options.ipv6 = settings.ipv6;
                     if !settings.blocky {
@@ -179,11 +227,6 @@ impl Context {
         }
     }
 
-    /// The longest message that may be sent.
-    pub(crate) fn message_max(&self) -> usize {
-        usize::try_from(lock(&self.settings).message_max).unwrap_or(usize::MAX)
-    }
-
     fn engine(&self, settings: &Settings) -> Result<ringmq_core::Context, Error> {
         let mut engine = lock(&self.engine);
         // SeqCst: as in `open`.
@@ -194,12 +237,15 @@ impl Context {
             workers_max: usize::try_from(settings.io_threads).unwrap_or(0),
             pinning: match &*settings.cpus {
                 [] => Pinning::Auto,
-                cpus => Pinning::Cores(cpus.to_vec()),
+                cpus => Pinning::Within(cpus.to_vec()),
             },
             // The limit may change, and is kept above.
             sockets_max: usize::MAX,
             linger: None,
-            ipv6: false,
+            scheduling: settings.scheduling,
+            thread_name_prefix: String::from_utf8_lossy(text_of(&settings.name_prefix)).into_owned(),
+            zero_copy_receive: settings.zero_copy,
+            ..ContextOptions::default()
         };
         Ok(engine
             .get_or_insert_with(|| ringmq_core::Context::new(options()))
@@ -246,6 +292,22 @@ impl Context {
             end(self);
         }
     }
+}
+
+/// A name without the zero byte that C programs like to give along with it.
+fn text_of(name: &[u8]) -> &[u8] {
+    name.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+/// The number that a text begins with, as `atoi` reads it.
+fn leading_number(text: &[u8]) -> c_int {
+    let text = String::from_utf8_lossy(text);
+    let digits = text.trim_start();
+    let end = digits
+        .char_indices()
+        .find(|&(place, c)| !(c.is_ascii_digit() || place == 0 && (c == '-' || c == '+')));
+    let end = end.map_or(digits.len(), |(place, _)| place);
+    digits[..end].parse().unwrap_or(0)
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -348,9 +410,7 @@ pub unsafe extern "C" fn zmq_ctx_set_ext(
 ) -> c_int {
     call(|| {
         // SAFETY: the caller promises it.
-        let value = unsafe { bytes(value, len) };
-        let value = value.try_into().map_err(|_| Errno(libc::EINVAL))?;
-        self::context(context)?.set(option, i32::from_ne_bytes(value))
+        self::context(context)?.set_bytes(option, unsafe { bytes(value, len) })
     })
 }
 
@@ -367,15 +427,12 @@ pub unsafe extern "C" fn zmq_ctx_get_ext(
     len: *mut usize,
 ) -> c_int {
     call(|| {
-        let found = self::context(context)?.get(option)?;
+        let context = self::context(context)?;
         // SAFETY: the caller promises it.
         let len = unsafe { checked(len) }?;
-        if value.is_null() || *len < size_of::<c_int>() {
-            return Err(Errno(libc::EINVAL));
-        }
-        // SAFETY: the caller promises room for `len` bytes, which is enough; they need not be aligned.
-        unsafe { value.cast::<c_int>().write_unaligned(found) };
-        *len = size_of::<c_int>();
+        // SAFETY: the caller promises that many bytes.
+        let buffer = unsafe { writable_bytes(value, *len) };
+        *len = context.get_bytes(option, buffer)?;
         DONE
     })
 }

@@ -80,6 +80,22 @@ pub(crate) unsafe fn bytes<'a>(data: *const c_void, len: usize) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(data.cast(), len) }
 }
 
+/// The bytes at an address for writing, zeroed first; none for NULL.
+///
+/// # Safety
+///
+/// `data` is null or valid for writing `len` bytes, which nobody else uses for as long as the result lives.
+pub(crate) unsafe fn writable_bytes<'a>(data: *mut c_void, len: usize) -> &'a mut [u8] {
+    if data.is_null() {
+        return &mut [];
+    }
+    // SAFETY: the caller promises it; from here on the bytes are initialised.
+    unsafe {
+        data.cast::<u8>().write_bytes(0, len);
+        std::slice::from_raw_parts_mut(data.cast(), len)
+    }
+}
+
 /// A text of the caller's, which must be one of UTF-8 (EINVAL).
 ///
 /// # Safety

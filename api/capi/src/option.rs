@@ -8,7 +8,7 @@ use std::{
 use ringmq_core::{Error, OptionFault};
 
 use crate::{
-    error::{DONE, Errno, bytes, call, checked},
+    error::{DONE, Errno, bytes, call, checked, writable_bytes},
     socket::{Socket, socket},
 };
 
@@ -165,15 +165,8 @@ pub unsafe extern "C" fn zmq_getsockopt(
         if value.is_null() && *len > 0 {
             return Err(Errno(libc::EFAULT));
         }
-        let buffer = match *len {
-            0 => &mut [],
-            // SAFETY: the caller promises that many bytes, which are initialised first.
-            len => unsafe {
-                value.cast::<u8>().write_bytes(0, len);
-                std::slice::from_raw_parts_mut(value.cast::<u8>(), len)
-            },
-        };
-        *len = socket.get(option, buffer)?;
+        // SAFETY: the caller promises that many bytes.
+        *len = socket.get(option, unsafe { writable_bytes(value, *len) })?;
         DONE
     })
 }

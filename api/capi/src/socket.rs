@@ -22,8 +22,6 @@ pub(crate) struct Socket {
     pub(crate) context: Arc<Context>,
     /// The last part that was received has successors.
     pub(crate) more: bool,
-    /// The longest part that may be sent.
-    pub(crate) message_max: usize,
     /// For types that several threads may use at once.
     pub(crate) turns: Option<Arc<Turns>>,
 }
@@ -45,7 +43,6 @@ fn open(context: *mut c_void, number: c_int) -> Result<*mut c_void, Errno> {
     let socket = Socket {
         turns: engine.is_concurrent().then(Arc::default),
         engine,
-        message_max: context.message_max(),
         context,
         more: false,
     };

@@ -23,19 +23,10 @@ mod flag {
 }
 
 impl Socket {
-    #[inline]
-    fn check_length(&self, len: usize) -> Result<(), Errno> {
-        if len > self.message_max {
-            return Err(Errno(libc::EMSGSIZE));
-        }
-        Ok(())
-    }
-
     /// Sends one part, which is taken. On an error it is still there.
     #[inline]
     fn send(&mut self, part: &mut Message, flags: c_int, wait: Wait) -> Result<c_int, Errno> {
         let len = part.len();
-        self.check_length(len)?;
         part.set_more(flags & flag::SNDMORE != 0);
         self.engine.send(part, wait)?;
         Ok(length(len))
@@ -47,7 +38,6 @@ impl Socket {
         if flags & flag::SNDMORE != 0 {
             return self.send(&mut Message::from_slice(body), flags, wait);
         }
-        self.check_length(body.len())?;
         self.engine.send_bytes(body, wait)?;
         Ok(length(body.len()))
     }

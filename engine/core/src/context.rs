@@ -1,11 +1,16 @@
 //! The context: workers, limits and the end of everything.
 
 use std::{
+    io,
     sync::{Arc, Weak, mpsc},
     time::{Duration, Instant},
 };
 
-use ringmq_io::DriverKind;
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+use ringmq_io::{DriverKind, schedule_thread};
 use ringmq_queue::{
     barrier,
     sync::{AtomicBool, AtomicU64, Mutex, Ordering},
@@ -23,6 +28,9 @@ use crate::{
     worker::{Command, WorkerPool, WorkerShared},
 };
 
+/// For the kernel, the thread that asks.
+const THIS_THREAD: Pid = Pid::from_raw(0);
+
 /// Where workers run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Pinning {
@@ -33,21 +41,72 @@ pub enum Pinning {
     None,
     /// The first worker on the first core of the list, and so on, round robin.
     Cores(Vec<usize>),
+    /// Every worker on any core of the list.
+    Within(Vec<usize>),
 }
 
 impl Pinning {
-    pub(crate) fn core_for(&self, index: usize) -> Option<core_affinity::CoreId> {
-        let cores = core_affinity::get_core_ids()?;
-        match self {
-            Self::None => None,
-            Self::Auto if cores.len() <= limits::UNPINNED_CORES_MAX => None,
-            Self::Auto => cores.iter().rev().cycle().nth(index).copied(),
-            Self::Cores(list) if list.is_empty() => None,
-            Self::Cores(list) => {
-                let wanted = list[index % list.len()];
-                cores.into_iter().find(|core| core.id == wanted)
+    /// Pins the calling thread, which is the worker with that index.
+    fn apply(&self, index: usize) -> io::Result<()> {
+        let ours = sched_getaffinity(THIS_THREAD)?;
+        let is_ours = |core: &usize| ours.is_set(*core).unwrap_or(false);
+        let cores: Vec<usize> = match self {
+            Self::None => return Ok(()),
+            Self::Auto => {
+                let cores: Vec<_> = (0..CpuSet::count()).filter(is_ours).collect();
+                if cores.len() <= limits::UNPINNED_CORES_MAX {
+                    return Ok(());
+                }
+                cores.into_iter().rev().cycle().skip(index).take(1).collect()
             }
+            // A core that the process does not have pins nobody.
+            Self::Cores(list) => {
+                let wanted = list.iter().cycle().nth(index);
+                wanted.copied().filter(is_ours).into_iter().collect()
+            }
+            Self::Within(list) => list.clone(),
+        };
+        if cores.is_empty() {
+            return Ok(());
         }
+        let mut set = CpuSet::new();
+        for core in cores {
+            set.set(core)?;
+        }
+        Ok(sched_setaffinity(THIS_THREAD, &set)?)
+    }
+}
+
+/// How the kernel schedules workers. What is not set stays as with the thread that makes them start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scheduling {
+    /// The number of a policy in sched(7), such as 1 for `SCHED_FIFO`.
+    pub policy: Option<i32>,
+    /// The priority under a real-time policy, from 1 to 99. Under the others any number stands for the lowest niceness.
+    pub priority: Option<i32>,
+}
+
+/// The threads of a context.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ThreadSettings {
+    pinning: Pinning,
+    scheduling: Scheduling,
+    name_prefix: String,
+}
+
+impl ThreadSettings {
+    /// The name of the worker with that index, of which the kernel keeps 15 bytes.
+    pub(crate) fn name(&self, index: usize) -> String {
+        match &*self.name_prefix {
+            "" => format!("RingMQ/IO/{index}"),
+            prefix => format!("{prefix}/RingMQ/IO/{index}"),
+        }
+    }
+
+    /// Makes the calling thread, which is the worker with that index, run as it shall.
+    pub(crate) fn apply(&self, index: usize) -> io::Result<()> {
+        self.pinning.apply(index)?;
+        schedule_thread(self.scheduling.policy, self.scheduling.priority)
     }
 }
 
@@ -64,6 +123,14 @@ pub struct ContextOptions {
     pub linger: Option<Duration>,
     /// IPV6 of new sockets.
     pub ipv6: bool,
+    /// How workers are scheduled.
+    pub scheduling: Scheduling,
+    /// What stands before the names of the workers, with a slash; nothing if it is empty.
+    pub thread_name_prefix: String,
+    /// The longest message part that new sockets send.
+    pub send_len_max: usize,
+    /// Large bodies are received without a copy, for which they keep the memory alive that they were received into.
+    pub zero_copy_receive: bool,
 }
 
 impl Default for ContextOptions {
@@ -74,6 +141,10 @@ impl Default for ContextOptions {
             sockets_max: limits::SOCKETS_DEFAULT,
             linger: Some(Duration::from_millis(limits::LINGER_DEFAULT_MS)),
             ipv6: false,
+            scheduling: Scheduling::default(),
+            thread_name_prefix: String::new(),
+            send_len_max: usize::MAX,
+            zero_copy_receive: true,
         }
     }
 }
@@ -100,7 +171,11 @@ impl Context {
         barrier::register();
         let pool = WorkerPool::new(
             options.workers_max.min(limits::WORKERS_MAX),
-            options.pinning.clone(),
+            ThreadSettings {
+                pinning: options.pinning.clone(),
+                scheduling: options.scheduling,
+                name_prefix: options.thread_name_prefix.clone(),
+            },
         );
         Self {
             inner: Arc::new(Inner {
@@ -166,6 +241,11 @@ impl Context {
         socket.set_gate(&self.inner.gate);
         sockets.push(Arc::downgrade(socket));
         Ok(())
+    }
+
+    /// What new sockets are made with, beside their options.
+    pub(crate) fn options(&self) -> &ContextOptions {
+        &self.inner.options
     }
 
     pub(crate) fn default_options(&self, socket_type: SocketType) -> Options {

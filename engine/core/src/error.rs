@@ -78,6 +78,11 @@ pub enum Error {
         /// The rule, as a sentence without its full stop.
         rule: &'static str,
     },
+    /// The message is longer than the context allows.
+    MessageTooLong {
+        /// The most bytes that a part may have.
+        max: usize,
+    },
     /// The routing id that the peer of the next connection is to get is in use by another peer.
     RoutingIdInUse,
     /// The context was terminated or is shutting down.
@@ -183,6 +188,7 @@ impl Error {
             Self::NoDevice { .. } => libc::ENODEV,
             Self::NoWorker => errno::EMTHREAD,
             Self::InvalidOption { .. } | Self::InvalidArgument { .. } => libc::EINVAL,
+            Self::MessageTooLong { .. } => libc::EMSGSIZE,
             Self::Terminated => errno::ETERM,
             Self::Closed => libc::ENOTSOCK,
             Self::NotSupported => libc::ENOTSUP,
@@ -235,6 +241,7 @@ impl fmt::Display for Error {
             Self::NoWorker => f.write_str("the context has no worker threads"),
             Self::InvalidOption { number, name, why } => write!(f, "option {name} ({number}): {why}"),
             Self::InvalidArgument { rule } => f.write_str(rule),
+            Self::MessageTooLong { max } => write!(f, "the message is longer than {max} bytes"),
             Self::RoutingIdInUse => f.write_str("the routing id is in use"),
             Self::Terminated => f.write_str("the context was terminated"),
             Self::Closed => f.write_str("the socket is closed"),
@@ -366,6 +373,7 @@ mod tests {
                 22,
             ),
             (Error::InvalidArgument { rule: "a rule" }, 22),
+            (Error::MessageTooLong { max: 10 }, 90),
             (Error::RoutingIdInUse, 98),
             (Error::Terminated, 156_384_765),
             (Error::Closed, 88),

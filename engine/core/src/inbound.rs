@@ -27,6 +27,8 @@ pub(crate) struct Frames {
     pub(crate) messages: u32,
     /// The connection that they came by.
     pub(crate) origin: OriginId,
+    /// Even large bodies are copied.
+    pub(crate) copied: bool,
 }
 
 /// Where the way that messages come changes.
@@ -85,7 +87,7 @@ pub(crate) struct SubscriptionRequest {
 #[inline]
 pub(crate) fn read_part(frames: &Frames, more: bool, body: std::ops::Range<usize>, message: &mut Message) {
     // Written where the caller wants it: moving a message that was just put together stalls on its own stores.
-    if body.len() < limits::SHARE_BODY_MIN {
+    if body.len() < limits::SHARE_BODY_MIN || frames.copied {
         message.set_slice(&frames.span[body]);
     } else {
         *message = frames.span.slice(body);

@@ -40,7 +40,7 @@ mod transmit;
 mod transport;
 mod worker;
 
-pub use context::{Context, ContextOptions, Pinning};
+pub use context::{Context, ContextOptions, Pinning, Scheduling};
 pub use error::{EndpointFault, Error, OptionFault, errno};
 pub use poll::{PollItem, Readiness, Source, poll};
 pub use presence::Blocker;

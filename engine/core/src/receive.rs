@@ -22,6 +22,8 @@ use crate::{
     layer::{LayerFault, SharedLayers},
     limits,
     link::lock,
+    options::Options,
+    socket::SocketShared,
     worker::UPGRADE_COMMAND,
 };
 
@@ -77,6 +79,7 @@ pub(crate) struct ReceiveSide {
     /// Patterns that do not receive have their data thrown away here, so that a peer that sends regardless cannot
     /// stop the session from noticing its end.
     discard: bool,
+    copies_bodies: bool,
     /// The connection, while the right to read it is lent.
     fd: Option<Arc<Fd>>,
 }
@@ -150,7 +153,7 @@ pub(crate) struct Delivered {
 }
 
 impl Receive {
-    pub(crate) fn new(hwm: u64, discard: bool, conflate: bool) -> (Self, Consumer<Inbound>) {
+    pub(crate) fn new(socket: &SocketShared, options: &Options) -> (Self, Consumer<Inbound>) {
         let (producer, consumer) = ring(limits::SPAN_QUEUE_LEN);
         let side = ReceiveSide {
             connection: None,
@@ -162,17 +165,18 @@ impl Receive {
             last_words: Vec::new(),
             held: VecDeque::new(),
             queue: producer,
-            newest: conflate.then(Newest::default),
+            newest: options.conflate.then(Newest::default),
             delivered: 0,
             delivered_bytes: 0,
-            discard,
+            discard: socket.traits.discards_input,
+            copies_bodies: socket.copies_bodies,
             fd: None,
         };
         let receive = Self {
             waiting: AtomicBool::new(false),
             consumed: AtomicU64::new(0),
             resume_at: AtomicU64::new(NEVER),
-            hwm: AtomicU64::new(hwm),
+            hwm: AtomicU64::new(u64::from(options.receive_hwm)),
             bytes_max: AtomicU64::new(0),
             consumed_bytes: AtomicU64::new(0),
             lent: AtomicBool::new(false),
@@ -608,6 +612,7 @@ impl ReceiveSide {
                             span,
                             messages,
                             origin: self.origin,
+                            copied: self.copies_bodies,
                         };
                         self.take_frames(Inbound::Frames(frames), at_boundary);
                     }

@@ -31,6 +31,7 @@ pub mod socket;
 mod sys;
 #[cfg(all(test, not(loom)))]
 mod tests;
+mod thread;
 mod uring;
 mod wait_set;
 mod waker;
@@ -48,5 +49,6 @@ pub use socket::{
     vsock_connect_start, vsock_listen,
 };
 pub use sys::{PollFd, get_option, recv_now, send_now, wait_fds, wait_fds_masked};
+pub use thread::schedule_thread;
 pub use wait_set::WaitSet;
 pub use waker::Waker;

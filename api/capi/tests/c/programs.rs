@@ -21,6 +21,11 @@ fn metadata() {
 }
 
 #[test]
+fn contexts() {
+    passes("contexts");
+}
+
+#[test]
 fn patterns() {
     passes("patterns");
 }

@@ -680,8 +680,7 @@ pub(crate) fn pair(
     upgradable: bool,
 ) -> (Arc<Link>, Pipe) {
     let (writer, ring) = ring();
-    let (discards, conflate) = (socket.traits.discards_input, options.conflate);
-    let (receive, queue) = Receive::new(u64::from(options.receive_hwm), discards, conflate);
+    let (receive, queue) = Receive::new(socket, options);
     receive.set_bytes_max(options.receive_bytes_max.unwrap_or(0));
     let framed = !socket.is_raw(options);
     let link = Link::new(
@@ -693,7 +692,7 @@ pub(crate) fn pair(
     let tally = link.tally.clone();
     let hwm = u64::from(options.send_hwm);
     let wire = |queue| WireEnd::new(link.clone(), writer, queue, framed);
-    let end = if conflate {
+    let end = if options.conflate {
         End::Newest(NewestEnd::new(link.clone(), queue))
     } else if options.overflow == Overflow::DropOldest {
         End::Kept(Box::new(KeptEnd::new(wire(queue))))
@@ -714,7 +713,7 @@ pub(crate) fn datagrams(
     fd: Fd,
     format: Format,
 ) -> (Arc<DatagramLink>, Pipe) {
-    let (receive, queue) = Receive::new(u64::from(options.receive_hwm), false, false);
+    let (receive, queue) = Receive::new(socket, options);
     let link = DatagramLink::new(worker.clone(), socket.clone(), endpoint, fd, format, receive);
     let end = End::Datagram(Box::new(DatagramEnd::new(link.clone(), queue)));
     (link, Pipe::new(end, 1, endpoint, Arc::default()))

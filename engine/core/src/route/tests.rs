@@ -16,7 +16,7 @@ use crate::{
 
 fn shared() -> Arc<SocketShared> {
     let (_, traits) = Pattern::new(SocketType::Pair, 0).unwrap();
-    Arc::new(SocketShared::new(SocketType::Pair, traits))
+    Arc::new(SocketShared::new(SocketType::Pair, traits, false))
 }
 
 /// Pipes that hold `hwm` messages each, with their keys, and their other ends.

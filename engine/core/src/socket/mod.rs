@@ -48,6 +48,8 @@ pub struct Socket {
     shared_pipes: rings::SharedPipes,
     /// An event loop of the application's watches the socket's descriptor.
     watched: bool,
+    /// The longest part that may be sent.
+    send_len_max: usize,
 }
 
 impl Socket {
@@ -59,7 +61,8 @@ impl Socket {
     pub fn new(context: &Context, socket_type: SocketType) -> Result<Self, Error> {
         let seed = context.next_seed();
         let (mut pattern, traits) = Pattern::new(socket_type, seed).ok_or(Error::NotSupported)?;
-        let shared = Arc::new(SocketShared::new(socket_type, traits));
+        let copies_bodies = !context.options().zero_copy_receive;
+        let shared = Arc::new(SocketShared::new(socket_type, traits, copies_bodies));
         context.register(&shared)?;
         let options = context.default_options(socket_type);
         pattern.behaviour().configure(&options);
@@ -77,6 +80,7 @@ impl Socket {
             patience: wait::Patience::default(),
             shared_pipes: rings::SharedPipes::default(),
             watched: false,
+            send_len_max: context.options().send_len_max,
         })
     }
 
@@ -110,6 +114,11 @@ impl Socket {
         self.options.set_raw(number, value, self.shared.socket_type)?;
         self.apply_options();
         Ok(())
+    }
+
+    /// Sets the longest part that may be sent; the default is the context's.
+    pub fn set_send_len_max(&mut self, max: usize) {
+        self.send_len_max = max;
     }
 
     fn apply_options(&mut self) {
@@ -151,11 +160,14 @@ impl Socket {
     ///
     /// The part is still there, and the error is the reason: [`Error::WouldBlock`] or [`Error::TimedOut`] as `wait` asks,
     /// [`Error::State`], [`Error::HostUnreachable`], [`Error::InvalidArgument`] for a part of several where messages have
-    /// only one, [`Error::NotSupported`], [`Error::Terminated`].
+    /// only one, [`Error::MessageTooLong`], [`Error::NotSupported`], [`Error::Terminated`].
     #[inline]
     pub fn send(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
             self.process_commands()?;
+        }
+        if message.len() > self.send_len_max {
+            return Err(self.too_long());
         }
         match self.pattern.send(&mut self.pipes, message) {
             Ok(()) if self.pipes.drops.is_empty() => Ok(()),
@@ -178,12 +190,18 @@ impl Socket {
         if !self.shared.is_quiet() {
             self.process_commands()?;
         }
-        if body.len() < limits::REFERENCE_BODY_MIN
+        if body.len() < limits::REFERENCE_BODY_MIN.min(self.send_len_max)
             && let Some(Ok(())) = self.pattern.send_bytes(&mut self.pipes, body)
         {
             return Ok(());
         }
         self.send(&mut Message::from_slice(body), wait)
+    }
+
+    #[cold]
+    fn too_long(&self) -> Error {
+        let max = self.send_len_max;
+        Error::MessageTooLong { max }
     }
 
     #[cold]

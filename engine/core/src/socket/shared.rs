@@ -56,6 +56,8 @@ pub(crate) struct SocketShared {
     pub(crate) traits: Traits,
     mailbox: Mailbox<SocketCommand>,
     pub(crate) parker: Parker,
+    /// Received bodies are copied even if they are large.
+    pub(crate) copies_bodies: bool,
     closed: AtomicBool,
     terminated: AtomicBool,
     /// Some pipe has begun to gather messages since the socket last waited. Only the socket's owner touches it.
@@ -75,12 +77,13 @@ pub(crate) struct SocketShared {
 }
 
 impl SocketShared {
-    pub(crate) fn new(socket_type: ringmq_zmtp::SocketType, traits: Traits) -> Self {
+    pub(crate) fn new(socket_type: ringmq_zmtp::SocketType, traits: Traits, copies_bodies: bool) -> Self {
         Self {
             socket_type,
             traits,
             mailbox: Mailbox::new(),
             parker: Parker::new(),
+            copies_bodies,
             closed: AtomicBool::new(false),
             terminated: AtomicBool::new(false),
             gathering: AtomicBool::new(false),
@@ -100,7 +103,7 @@ impl SocketShared {
         self.traits.raw || options.router_raw
     }
 
-    /// Tells the socket something and wakes it if it sleeps.
+    /// Tells the socket something, and wakes it if it sleeps.
     pub(crate) fn push(&self, command: SocketCommand) {
         self.mailbox.push(command);
         self.parker.wake();

@@ -10,12 +10,12 @@ use ringmq_io::{DriverKind, FallbackReason};
 use ringmq_queue::sync::{AtomicUsize, Mutex};
 
 use super::{Command, Worker, WorkerShared};
-use crate::{context::Pinning, error::Error, link::lock};
+use crate::{context::ThreadSettings, error::Error, link::lock};
 
 /// All workers of one context.
 pub(crate) struct WorkerPool {
     workers_max: usize,
-    pinning: Pinning,
+    threads: ThreadSettings,
     workers: Mutex<Vec<Started>>,
     /// How the workers talk to the kernel, once one has started.
     driver: OnceLock<DriverKind>,
@@ -29,10 +29,10 @@ struct Started {
 }
 
 impl WorkerPool {
-    pub(crate) fn new(workers_max: usize, pinning: Pinning) -> Arc<Self> {
+    pub(crate) fn new(workers_max: usize, threads: ThreadSettings) -> Arc<Self> {
         Arc::new(Self {
             workers_max,
-            pinning,
+            threads,
             workers: Mutex::new(Vec::new()),
             driver: OnceLock::new(),
             shared: Arc::default(),
@@ -75,13 +75,13 @@ impl WorkerPool {
     fn start(self: &Arc<Self>, index: usize) -> Result<Started, Error> {
         let (sender, receiver) = mpsc::channel();
         let pool = self.clone();
-        let core = self.pinning.core_for(index);
-        let builder = std::thread::Builder::new().name(format!("RingMQ/IO/{index}"));
-        let thread = builder.spawn(move || {
-            if let Some(core) = core {
-                core_affinity::set_for_current(core);
+        let builder = std::thread::Builder::new().name(self.threads.name(index));
+        let thread = builder.spawn(move || match pool.threads.apply(index) {
+            Ok(()) => Worker::run(index, pool, &sender),
+            Err(error) => {
+                // Whoever started this thread waits for the answer.
+                let _ = sender.send(Err(error));
             }
-            Worker::run(index, pool, &sender);
         })?;
         let shared = receiver
             .recv()

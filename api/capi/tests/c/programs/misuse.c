@@ -173,6 +173,18 @@ static void context_options(void)
     void *context = zmq_ctx_new();
     FAILS(zmq_ctx_set(context, ZMQ_IO_THREADS, -1), EINVAL);
     FAILS(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 0), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 65536), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_MAX_MSGSZ, -1), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_MSG_T_SIZE, 64), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_THREAD_PRIORITY, -1), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_THREAD_SCHED_POLICY, -1), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_THREAD_AFFINITY_CPU_ADD, -1), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_THREAD_AFFINITY_CPU_REMOVE, 0), EINVAL);
+    FAILS(zmq_ctx_set(context, ZMQ_ZERO_COPY_RECV, -1), EINVAL);
+    FAILS(zmq_ctx_set_ext(context, ZMQ_THREAD_NAME_PREFIX, "seventeen letters", 17), EINVAL);
+    FAILS(zmq_ctx_set_ext(context, ZMQ_THREAD_NAME_PREFIX, "", 0), EINVAL);
+    FAILS(zmq_ctx_set_ext(context, ZMQ_IO_THREADS, "12345", 5), EINVAL);
+    FAILS(zmq_ctx_get(context, ZMQ_THREAD_AFFINITY_CPU_ADD), EINVAL);
     FAILS(zmq_ctx_set(context, 9999, 0), EINVAL);
     FAILS(zmq_ctx_get(context, 9999), EINVAL);
     CHECK(zmq_ctx_get(context, ZMQ_IO_THREADS) == ZMQ_IO_THREADS_DFLT);
