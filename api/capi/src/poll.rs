@@ -1,12 +1,14 @@
 //! Polling sockets and descriptors.
 
 use std::{
+    cell::OnceCell,
     ffi::{c_int, c_long, c_short, c_void},
-    os::fd::BorrowedFd,
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr,
     time::{Duration, Instant},
 };
 
-use ringmq_core::{PollItem, Readiness, Source, Wait, poll};
+use ringmq_core::{Observer, PollItem, Readiness, Source, Wait, poll};
 
 use crate::{
     error::{Errno, call},
@@ -41,13 +43,23 @@ pub(crate) struct Target {
     pub(crate) events: i16,
 }
 
+impl Target {
+    /// It is a socket that several threads may use at once.
+    pub(crate) fn is_shared(&self) -> bool {
+        let entered = SOCKETS.enter(self.socket);
+        entered.is_some_and(|socket| socket.turns.is_some())
+    }
+}
+
 /// Milliseconds as these functions take them: a negative number is for ever.
 pub(crate) fn wait(timeout_ms: c_long) -> Wait {
     Wait::from(u64::try_from(timeout_ms).ok().map(Duration::from_millis))
 }
 
-/// How often sockets that other threads use meanwhile are looked at.
-const LOOK: Duration = Duration::from_millis(1);
+thread_local! {
+    /// What this thread waits at for sockets that other threads use.
+    static OBSERVER: OnceCell<Observer> = const { OnceCell::new() };
+}
 
 /// Waits until a target is ready, or the time is up; returns the events of each.
 pub(crate) fn wait_for(
@@ -55,15 +67,42 @@ pub(crate) fn wait_for(
     wait: Wait,
     mask: Option<&libc::sigset_t>,
 ) -> Result<Vec<i16>, Errno> {
-    let is_shared = |target: &Target| {
-        let entered = SOCKETS.enter(target.socket);
-        entered.is_some_and(|socket| socket.turns.is_some())
-    };
-    if !targets.iter().any(is_shared) {
+    let shared: Vec<_> = targets.iter().filter(|target| target.is_shared()).collect();
+    if shared.is_empty() {
         return look(targets, wait, mask);
     }
-    // A sleep would keep other threads from the socket, or be a second one at the same place.
+    OBSERVER.with(|observer| {
+        let observer = match observer.get() {
+            Some(observer) => observer,
+            None => {
+                let new = Observer::new()?;
+                observer.get_or_init(|| new)
+            }
+        };
+        let _observed = Observed::new(&shared, observer);
+        wait_among_others(targets, observer, wait, mask)
+    })
+}
+
+/// Waits for sockets of which others use some: not with those in hand, because that would keep the others from them.
+fn wait_among_others(
+    targets: &[Target],
+    observer: &Observer,
+    wait: Wait,
+    mask: Option<&libc::sigset_t>,
+) -> Result<Vec<i16>, Errno> {
+    let mut own: Vec<_> = targets
+        .iter()
+        .filter(|target| !target.is_shared())
+        .copied()
+        .collect();
+    own.push(Target {
+        socket: ptr::null_mut(),
+        fd: observer.fd()?.as_raw_fd(),
+        events: event::IN,
+    });
     loop {
+        observer.settle();
         let found = look(targets, Wait::No, None)?;
         let expired = match wait {
             Wait::No => true,
@@ -73,7 +112,45 @@ pub(crate) fn wait_for(
         if expired || found.iter().any(|&events| events != 0) {
             return Ok(found);
         }
-        poll(&mut [], Wait::from(Some(LOOK)), mask)?;
+        look(&own, wait, mask)?;
+    }
+}
+
+/// Sockets that tell an observer of themselves, until this is dropped.
+struct Observed<'a> {
+    sockets: Vec<*mut c_void>,
+    observer: &'a Observer,
+}
+
+impl<'a> Observed<'a> {
+    fn new(targets: &[&Target], observer: &'a Observer) -> Self {
+        let sockets: Vec<_> = targets.iter().map(|target| target.socket).collect();
+        for &handle in &sockets {
+            observe(handle, observer);
+        }
+        Self { sockets, observer }
+    }
+}
+
+impl Drop for Observed<'_> {
+    fn drop(&mut self) {
+        for &handle in &self.sockets {
+            stop_observing(handle, self.observer);
+        }
+    }
+}
+
+/// Tells an observer of a socket; one that is closed has nothing to tell.
+pub(crate) fn observe(handle: *mut c_void, observer: &Observer) {
+    if let Some(mut socket) = SOCKETS.enter(handle) {
+        socket.engine.observe(observer);
+    }
+}
+
+/// Ends [`observe`].
+pub(crate) fn stop_observing(handle: *mut c_void, observer: &Observer) {
+    if let Some(mut socket) = SOCKETS.enter(handle) {
+        socket.engine.stop_observing(observer);
     }
 }
 
@@ -177,7 +254,7 @@ unsafe fn poll_array(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poll(items: *mut ZmqPollItem, count: c_int, timeout_ms: c_long) -> c_int {
     // SAFETY: the caller promises it.
-    call(|| unsafe { poll_array(items, count, timeout_ms, std::ptr::null()) })
+    call(|| unsafe { poll_array(items, count, timeout_ms, ptr::null()) })
 }
 
 /// `zmq_poll` with another signal mask while it sleeps.

@@ -2,16 +2,17 @@
 
 use std::{
     ffi::{c_int, c_long, c_short, c_void},
+    os::fd::AsRawFd,
     ptr,
 };
 
-use ringmq_core::Wait;
+use ringmq_core::{Observer, Wait};
 
 use crate::{
     error::{DONE, Errno, call, call_ptr, checked},
-    handle::{Entered, Handles},
+    handle::{Entered, Handles, Removed},
     msg::length,
-    poll::{Target, event, wait, wait_for},
+    poll::{Target, event, observe, stop_observing, wait, wait_for},
     socket::socket,
 };
 
@@ -21,6 +22,8 @@ static POLLERS: Handles<Poller, 16_384> = Handles::new();
 #[derive(Default)]
 struct Poller {
     items: Vec<(Target, UserData)>,
+    /// What tells of thread-safe sockets, once somebody has asked for its descriptor.
+    observer: Option<Observer>,
 }
 
 /// A pointer that only the application uses.
@@ -51,6 +54,7 @@ impl Poller {
             return Err(Errno(libc::EINVAL));
         }
         self.items.push((target, UserData(user_data)));
+        self.observe(&target);
         DONE
     }
 
@@ -63,8 +67,41 @@ impl Poller {
 
     fn remove(&mut self, socket: *mut c_void, fd: c_int) -> Result<c_int, Errno> {
         let place = self.find(socket, fd).ok_or(Errno(libc::EINVAL))?;
-        self.items.remove(place);
+        let (target, _) = self.items.remove(place);
+        if let Some(observer) = self.observer.as_ref().filter(|_| target.is_shared()) {
+            stop_observing(target.socket, observer);
+        }
         DONE
+    }
+
+    fn observe(&self, target: &Target) {
+        if let Some(observer) = self.observer.as_ref().filter(|_| target.is_shared()) {
+            observe(target.socket, observer);
+        }
+    }
+
+    /// A descriptor that is readable while a wait may find something at a thread-safe socket; EINVAL without any.
+    fn fd(&mut self) -> Result<c_int, Errno> {
+        if !self.items.iter().any(|(target, _)| target.is_shared()) {
+            return Err(Errno(libc::EINVAL));
+        }
+        if self.observer.is_none() {
+            self.observer = Some(Observer::new()?);
+            for (target, _) in &self.items {
+                self.observe(target);
+            }
+        }
+        let observer = self.observer.as_ref().ok_or(Errno(libc::EINVAL))?;
+        Ok(observer.fd()?.as_raw_fd())
+    }
+
+    /// The sockets outlive the poller.
+    fn forget_sockets(&mut self) {
+        if let Some(observer) = self.observer.take() {
+            for (target, _) in self.items.iter().filter(|(target, _)| target.is_shared()) {
+                stop_observing(target.socket, &observer);
+            }
+        }
     }
 
     /// Waits, and fills as many events as there are and as have room; EAGAIN when the time is up.
@@ -75,7 +112,18 @@ impl Poller {
             return Err(Errno(libc::EFAULT));
         }
         let targets: Vec<_> = self.items.iter().map(|(target, _)| *target).collect();
+        if let Some(observer) = &self.observer {
+            observer.settle();
+        }
         let found = wait_for(&targets, wait, None)?;
+        if let Some(observer) = self
+            .observer
+            .as_ref()
+            .filter(|_| found.iter().any(|&bits| bits != 0))
+        {
+            // There may be more than what is taken now.
+            observer.ring();
+        }
         let mut filled = 0;
         let ready = self.items.iter().zip(found).filter(|(_, bits)| *bits != 0);
         for (((target, user_data), bits), place) in ready.zip(events) {
@@ -143,7 +191,9 @@ pub unsafe extern "C" fn zmq_poller_destroy(poller: *mut *mut c_void) -> c_int {
     call(|| {
         // SAFETY: the caller promises it.
         let handle = unsafe { checked(poller) }?;
-        POLLERS.remove(*handle).ok_or(Errno(libc::EFAULT))?;
+        if let Removed::Own(mut poller) = POLLERS.remove(*handle).ok_or(Errno(libc::EFAULT))? {
+            poller.forget_sockets();
+        }
         *handle = ptr::null_mut();
         DONE
     })
@@ -260,7 +310,8 @@ pub unsafe extern "C" fn zmq_poller_wait_all(
     })
 }
 
-/// A descriptor that tells of the thread-safe sockets of a poller, which is not offered: EINVAL, as in libzmq without such sockets.
+/// A descriptor that becomes readable when a wait may find something at a thread-safe socket of the poller; it stays so until
+/// a wait finds nothing. EINVAL for a poller without such sockets.
 ///
 /// # Safety
 ///
@@ -268,10 +319,9 @@ pub unsafe extern "C" fn zmq_poller_wait_all(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_fd(poller: *mut c_void, fd: *mut c_int) -> c_int {
     call(|| {
-        self::poller(poller)?;
+        let mut poller = self::poller(poller)?;
         // SAFETY: the caller promises it.
-        unsafe { checked(fd) }?;
-        // Thread-safe sockets are looked at by every wait, and ring for nobody.
-        Err(Errno(libc::EINVAL))
+        *unsafe { checked(fd) }? = poller.fd()?;
+        DONE
     })
 }

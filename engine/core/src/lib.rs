@@ -47,6 +47,6 @@ pub use presence::Blocker;
 pub use proxy::{Proxy, ProxyStatistics};
 pub use ringmq_io::DriverKind;
 pub use ringmq_zmtp::SocketType;
-pub use socket::{Counters, Events, PeerId, PeerInfo, Sleeper, Socket, Wait};
+pub use socket::{Counters, Events, Observer, PeerId, PeerInfo, Sleeper, Socket, Wait};
 pub use tally::{Drops, Statistics, Traffic};
 pub use timers::{Due, Schedule};

@@ -46,6 +46,11 @@ fn polling() {
 }
 
 #[test]
+fn sharing() {
+    passes("sharing");
+}
+
+#[test]
 fn monitors() {
     passes("monitors");
 }

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod event_fd;
+mod observers;
 mod peers;
 mod rings;
 mod roster;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use ringmq_message::Message;
 use ringmq_zmtp::SocketType;
 
+pub use observers::Observer;
 pub use roster::{Counters, PeerId, PeerInfo};
 pub(crate) use shared::{SocketCommand, SocketShared};
 pub use sleeper::Sleeper;

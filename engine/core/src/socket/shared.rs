@@ -4,11 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use ringmq_io::Fd;
 use ringmq_queue::{
+    barrier::light_fence,
     mailbox::Mailbox,
     sync::{AtomicBool, AtomicUsize, Mutex, Ordering},
     wake::Parker,
 };
 
+use super::observers::Observers;
 use crate::{
     link::lock,
     monitor::{EventRecord, Listener},
@@ -58,6 +60,8 @@ pub(crate) struct SocketShared {
     pub(crate) parker: Parker,
     /// Received bodies are copied even if they are large.
     pub(crate) copies_bodies: bool,
+    /// Other threads that wait for the socket, among others.
+    pub(crate) observers: Observers,
     closed: AtomicBool,
     terminated: AtomicBool,
     /// Some pipe has begun to gather messages since the socket last waited. Only the socket's owner touches it.
@@ -84,6 +88,7 @@ impl SocketShared {
             mailbox: Mailbox::new(),
             parker: Parker::new(),
             copies_bodies,
+            observers: Observers::default(),
             closed: AtomicBool::new(false),
             terminated: AtomicBool::new(false),
             gathering: AtomicBool::new(false),
@@ -103,10 +108,11 @@ impl SocketShared {
         self.traits.raw || options.router_raw
     }
 
-    /// Tells the socket something, and wakes it if it sleeps.
+    /// Tells the socket something, and wakes whoever waits for it.
     pub(crate) fn push(&self, command: SocketCommand) {
         self.mailbox.push(command);
         self.parker.wake();
+        self.observers.wake();
     }
 
     /// Nothing waits in the mailbox. One load: this stands on the path of every message.
@@ -125,6 +131,8 @@ impl SocketShared {
         // SeqCst: partner of `is_closed` after a push; either the closing socket drains the command, or the worker
         // sees the flag.
         self.closed.store(true, Ordering::SeqCst);
+        light_fence();
+        self.observers.wake();
     }
 
     /// The socket's end is waited for there.
