@@ -4,7 +4,7 @@
     reason = "a message that could not be sent comes back whole"
 )]
 
-use std::{fmt, marker::PhantomData, net::SocketAddr, time::Duration};
+use std::{fmt, marker::PhantomData, net::SocketAddr, os::fd::OwnedFd, time::Duration};
 
 use ringmq_core::{Error, Events, SocketType, Wait, monitor};
 use ringmq_message::{Buffer, Message, Multipart};
@@ -137,6 +137,37 @@ impl<K: Kind> Socket<K> {
     /// socket is as it was before.
     pub fn bind(&self, endpoint: &str) -> Result<(), Error> {
         self.core().bind(endpoint)
+    }
+
+    /// Listens with a socket that is bound and listens already, as a service manager hands it over. `endpoint` says by its scheme
+    /// which transport it is; [`last_endpoint`](Self::last_endpoint) tells the address that it is really bound to. Its file, over
+    /// `ipc://`, stays when the endpoint goes.
+    ///
+    /// ```
+    /// use ringmq::{Context, Pull};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let address = format!("tcp://{}", listener.local_addr()?);
+    /// let pull = Pull::new(&Context::new())?;
+    /// pull.bind_listener("tcp://*:0", listener)?;
+    /// assert_eq!(pull.last_endpoint(), address);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind), with [`Error::IncompatibleTransport`] for transports without listening sockets, and
+    /// [`Error::Io`] if the descriptor is of none. The listener is closed.
+    pub fn bind_listener(&self, endpoint: &str, listener: impl Into<OwnedFd>) -> Result<(), Error> {
+        self.core().bind_listener(endpoint, listener.into())
+    }
+
+    /// Tells this socket's [monitor](Self::monitor) how many messages wait for each peer and from it, by an event
+    /// ([`Event::QueueDepths`](crate::monitor::Event::QueueDepths)) for each. Returns how many peers there are. Does not block.
+    pub fn report_queue_depths(&self) -> usize {
+        self.core().report_queue_depths()
     }
 
     /// Connects to an endpoint, such as `tcp://server:5555`, `tcp://192.168.1.1:0;server:5555` from a given source

@@ -185,6 +185,8 @@ impl Context {
                 socket.set_send_len_max(usize::try_from(settings.message_max).unwrap_or(0));
                 socket.set_options(|options| {
                     options.ipv6 = settings.ipv6;
+                    // As libzmq, and as programs of several users expect it.
+                    (options.ipc_mode, options.ipc_same_user) = (None, false);
                     if !settings.blocky {
                         options.linger = Some(std::time::Duration::ZERO);
                     }

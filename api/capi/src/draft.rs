@@ -6,8 +6,9 @@ use ringmq_core::Error;
 use ringmq_message::Message;
 
 use crate::{
-    error::{DONE, Errno, call, call_or, text},
+    error::{DONE, Errno, bytes, call, call_or, text},
     msg::message,
+    poll::event,
     socket::socket,
 };
 
@@ -112,24 +113,22 @@ pub unsafe extern "C" fn zmq_msg_group(msg: *mut Message) -> *const c_char {
     })
 }
 
-/// What a peer of a ROUTER is ready for, which is not told: ENOTSUP.
+/// Whether a peer of a ROUTER has room (ZMQ_POLLOUT). EHOSTUNREACH if nobody has the routing id; ENOTSUP for other types.
+///
+/// # Safety
+///
+/// `routing_id` is null or valid for reading `len` bytes.
 #[unsafe(no_mangle)]
-pub extern "C" fn zmq_socket_get_peer_state(
+pub unsafe extern "C" fn zmq_socket_get_peer_state(
     handle: *mut c_void,
-    _routing_id: *const c_void,
-    _len: usize,
+    routing_id: *const c_void,
+    len: usize,
 ) -> c_int {
     call(|| {
-        socket(handle)?;
-        Err(Errno(libc::ENOTSUP))
-    })
-}
-
-/// Reports the depth of all queues as events, which is not done: ENOTSUP.
-#[unsafe(no_mangle)]
-pub extern "C" fn zmq_socket_monitor_pipes_stats(handle: *mut c_void) -> c_int {
-    call(|| {
-        socket(handle)?;
-        Err(Errno(libc::ENOTSUP))
+        // SAFETY: the caller promises it.
+        let room = socket(handle)?
+            .engine
+            .has_room_for(unsafe { bytes(routing_id, len) })?;
+        Ok(if room { c_int::from(event::OUT) } else { 0 })
     })
 }

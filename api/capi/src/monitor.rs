@@ -19,6 +19,9 @@ use crate::{
 /// The events of the first version of the message.
 const EVENTS_V1: u64 = 0xffff;
 
+/// The event that tells of the depth of queues.
+const EVENT_PIPES_STATS: u64 = 0x1_0000;
+
 /// Events that are kept while nobody is connected to the monitor, or the reader does not keep up.
 const BACKLOG_MAX: usize = 1000;
 
@@ -76,8 +79,13 @@ fn first_version(record: &EventRecord) -> Vec<Message> {
 
 /// The event, the number of its values, the values, and both endpoints.
 fn second_version(record: &EventRecord) -> Vec<Message> {
-    let numbers = [record.event.number(), 1, record.event.value()];
-    let mut parts: Vec<_> = numbers.map(|number| Message::from(&number.to_ne_bytes())).into();
+    let values = [Some(record.event.value()), record.event.second_value()];
+    let values = values.iter().flatten();
+    let count = values.clone().count() as u64;
+    let numbers = [record.event.number(), count].into_iter().chain(values.copied());
+    let mut parts: Vec<_> = numbers
+        .map(|number| Message::from(&number.to_ne_bytes()))
+        .collect();
     parts.push(Message::from(record.local.as_str()));
     parts.push(Message::from(record.remote.as_str()));
     parts
@@ -107,6 +115,7 @@ unsafe fn start(
     }
     if endpoint.is_null() {
         socket.engine.set_listener(None);
+        socket.monitored = 0;
         return DONE;
     }
     // SAFETY: the caller promises it.
@@ -128,6 +137,7 @@ unsafe fn start(
         version,
         waiting: VecDeque::new(),
     })));
+    socket.monitored = wanted;
     DONE
 }
 
@@ -164,4 +174,19 @@ pub unsafe extern "C" fn zmq_socket_monitor_versioned(
 ) -> c_int {
     // SAFETY: the caller promises it.
     call(|| unsafe { start(socket, endpoint, events, version, socket_type) })
+}
+
+/// Reports the depth of all queues as events of the second version. EINVAL if nobody listens to those, EAGAIN if there are none.
+#[unsafe(no_mangle)]
+pub extern "C" fn zmq_socket_monitor_pipes_stats(handle: *mut c_void) -> c_int {
+    call(|| {
+        let mut socket = socket(handle)?;
+        if socket.monitored & EVENT_PIPES_STATS == 0 {
+            return Err(Errno(libc::EINVAL));
+        }
+        match socket.engine.report_queue_depths() {
+            0 => Err(Errno(libc::EAGAIN)),
+            _ => DONE,
+        }
+    })
 }

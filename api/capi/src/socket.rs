@@ -22,6 +22,8 @@ pub(crate) struct Socket {
     pub(crate) context: Arc<Context>,
     /// The last part that was received has successors.
     pub(crate) more: bool,
+    /// The events that its monitor is told of.
+    pub(crate) monitored: u64,
     /// For types that several threads may use at once.
     pub(crate) turns: Option<Arc<Turns>>,
 }
@@ -45,6 +47,7 @@ fn open(context: *mut c_void, number: c_int) -> Result<*mut c_void, Errno> {
         engine,
         context,
         more: false,
+        monitored: 0,
     };
     SOCKETS.insert(Box::new(socket)).map_err(|socket| {
         close(*socket);

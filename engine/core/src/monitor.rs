@@ -79,6 +79,13 @@ pub enum Event {
         /// Why.
         reason: HandshakeFault,
     },
+    /// How many messages wait for a peer and from it; told when the owner asks for it.
+    QueueDepths {
+        /// Messages that are not yet on their way to the peer.
+        to_send: u64,
+        /// Messages that were not received yet. 0 over shared memory, where they lie with the peer.
+        to_receive: u64,
+    },
     /// Messages were given up.
     Dropped {
         /// Why.
@@ -196,7 +203,7 @@ impl DropCause {
 }
 
 impl Event {
-    /// The bit that stands for the event: libzmq's up to bit 15, our own from bit 32.
+    /// The bit that stands for the event: libzmq's up to bit 16, our own from bit 32.
     pub const fn number(&self) -> u64 {
         match self {
             Self::Connected { .. } => 0x0001,
@@ -220,6 +227,7 @@ impl Event {
             Self::HandshakeFailed {
                 reason: HandshakeFault::Auth { .. },
             } => 0x4000,
+            Self::QueueDepths { .. } => 0x1_0000,
             Self::Dropped { .. } => 1 << 32,
             Self::Lost { .. } => 1 << 33,
             Self::SharedMemory => 1 << 34,
@@ -249,7 +257,16 @@ impl Event {
                 reason: HandshakeFault::Auth { status },
             } => u64::from(status),
             Self::MonitorStopped | Self::Handshaken | Self::SharedMemory => 0,
+            Self::QueueDepths { to_send, .. } => to_send,
             Self::Dropped { count, .. } | Self::Lost { count } => count,
+        }
+    }
+
+    /// The second number that libzmq sends with the event, if there is one.
+    pub const fn second_value(&self) -> Option<u64> {
+        match *self {
+            Self::QueueDepths { to_receive, .. } => Some(to_receive),
+            _ => None,
         }
     }
 }

@@ -43,10 +43,10 @@ pub use fd::Fd;
 pub use rights::{DESCRIPTORS_MAX, recv_with_descriptors, send_with_descriptors};
 pub use socket::{
     Address, Credentials, MulticastInterface, TcpOptions, UNIX_NAME_MAX, UdpOptions, UnixAddress,
-    UnixOptions, VsockAddress, accept, apply_stream_options, local_addr, peer_addr, peer_credentials,
-    peer_groups, recv_datagram, send_datagram, shutdown_both, shutdown_write, take_error, tcp_connect_start,
-    tcp_listen, udp_bind, udp_bind_group, udp_open, unix_connect_start, unix_listen, unread_bytes,
-    vsock_connect_start, vsock_listen,
+    UnixOptions, VsockAddress, accept, adopt_listener, apply_stream_options, local_addr, own_listener,
+    peer_addr, peer_credentials, peer_groups, recv_datagram, send_datagram, shutdown_both, shutdown_write,
+    take_error, tcp_connect_start, tcp_listen, udp_bind, udp_bind_group, udp_open, unix_connect_start,
+    unix_listen, unread_bytes, vsock_connect_start, vsock_listen,
 };
 pub use sys::{PollFd, get_option, recv_now, send_now, wait_fds, wait_fds_masked};
 pub use thread::schedule_thread;

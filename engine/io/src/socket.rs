@@ -19,7 +19,7 @@ use std::{
     io,
     mem::ManuallyDrop,
     net::{Shutdown, TcpStream, UdpSocket},
-    os::fd::{AsRawFd, FromRawFd},
+    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use crate::{fd::Fd, sys};
@@ -39,6 +39,37 @@ pub fn accept(listener: &Fd) -> io::Result<(Fd, Address)> {
         }
     };
     Ok((Fd::from(owned), address.decode()?))
+}
+
+fn not_listening() -> io::Error {
+    io::Error::from_raw_os_error(libc::EINVAL)
+}
+
+/// Takes over a socket that listens already, which was given away by its number, and makes it non-blocking. It stays with its
+/// owner after an error.
+///
+/// # Errors
+///
+/// The number is of no open descriptor, of no socket, or (`InvalidInput`) of one that does not listen.
+pub fn adopt_listener(number: RawFd) -> io::Result<Fd> {
+    // Looked at before it is ours.
+    if sys::get_option(&number, libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 0 {
+        return Err(not_listening());
+    }
+    sys::adopt(number)
+}
+
+/// [`adopt_listener`] for a descriptor that its owner gives away as such. It is closed after an error.
+///
+/// # Errors
+///
+/// As [`adopt_listener`].
+pub fn own_listener(listener: OwnedFd) -> io::Result<Fd> {
+    if sys::get_option(&listener, libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 0 {
+        return Err(not_listening());
+    }
+    sys::make_ready(listener.as_raw_fd())?;
+    Ok(Fd::from(listener))
 }
 
 /// What has gone wrong with a socket, most notably with its connect; asking clears it.

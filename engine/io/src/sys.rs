@@ -487,6 +487,24 @@ pub fn get_option(fd: &impl AsRawFd, level: i32, name: i32) -> io::Result<i32> {
     Ok(value)
 }
 
+/// Makes a descriptor non-blocking and close-on-exec.
+pub(crate) fn make_ready(number: i32) -> io::Result<()> {
+    // SAFETY: reads flags, of whichever descriptor that is.
+    let flags = check(unsafe { libc::fcntl(number, libc::F_GETFL) })?;
+    // SAFETY: sets flags, likewise.
+    check(unsafe { libc::fcntl(number, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    // SAFETY: sets flags, likewise.
+    check(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
+}
+
+/// Takes over an open descriptor, and makes it ready for use.
+pub(crate) fn adopt(number: i32) -> io::Result<Fd> {
+    make_ready(number)?;
+    // SAFETY: it is open, as its flags have just been set. Who gave the number gave the descriptor away with it: that is what
+    // the option says by which it comes here.
+    Ok(Fd::from(unsafe { OwnedFd::from_raw_fd(number) }))
+}
+
 /// Restricts a socket to one network device.
 pub(crate) fn bind_to_device(fd: &Fd, device: &str) -> io::Result<()> {
     let len = device.len() as libc::socklen_t;

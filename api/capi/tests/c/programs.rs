@@ -46,6 +46,11 @@ fn polling() {
 }
 
 #[test]
+fn adoption() {
+    passes("adoption");
+}
+
+#[test]
 fn sharing() {
     passes("sharing");
 }

@@ -69,6 +69,14 @@ fn numbers_and_values_are_libzmqs() {
             1 << 32,
             3,
         ),
+        (
+            Event::QueueDepths {
+                to_send: 5,
+                to_receive: 6,
+            },
+            0x1_0000,
+            5,
+        ),
         (Event::Lost { count: 4 }, 1 << 33, 4),
         (Event::Closed { fd: -1 }, 0x80, 0xFFFF_FFFF),
     ];

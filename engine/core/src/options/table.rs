@@ -330,6 +330,11 @@ options! {
         tcp_max_retransmit: Option<Duration> = None
             => TCP_MAXRT = 80, MillisOrZero, NOT_NEGATIVE, NextEndpoint, ReadWrite, ALL;
 
+        /// A socket that listens already, by the number of its descriptor, which the next bind of a stream transport takes over
+        /// instead of making one; `None` (−1) otherwise, and again after that.
+        use_fd: Option<u32> = None
+            => USE_FD = 89, OrKernels, FROM_MINUS_ONE, NextEndpoint, ReadWrite, ALL;
+
         /// SO_BINDTODEVICE: the interface that traffic is confined to.
         bind_to_device: Option<String> = None
             => BINDTODEVICE = 92, TextOrNone, 0..=15, NextEndpoint, ReadWrite, ALL;

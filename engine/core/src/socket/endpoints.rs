@@ -1,9 +1,13 @@
 //! Binding, connecting, and taking endpoints back.
 
 use std::{
+    io,
+    os::fd::OwnedFd,
     sync::{Arc, mpsc},
     time::Duration,
 };
+
+use ringmq_io::{Fd, adopt_listener, own_listener};
 
 use super::{Socket, SocketShared};
 use crate::{
@@ -102,7 +106,44 @@ impl Socket {
             Target::Kernel(transport) => transport,
         };
         self.check_carrier(&*transport, endpoint)?;
-        let listening = match transport.listen(endpoint, &self.options) {
+        let number = self
+            .options
+            .use_fd
+            .map(|number| i32::try_from(number).unwrap_or(-1));
+        self.listen(transport, number.map(adopt_listener), endpoint)?;
+        // Given away once.
+        self.options.use_fd = None;
+        Ok(())
+    }
+
+    /// Binds to a stream endpoint with a socket that listens there already, or wherever its owner wants.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind); [`Error::IncompatibleTransport`] for transports without listening sockets; [`Error::Io`] if the
+    /// descriptor is of none.
+    pub fn bind_listener(&mut self, endpoint: &str, listener: OwnedFd) -> Result<(), Error> {
+        self.process_commands()?;
+        let Target::Kernel(transport) = Target::to_bind(Endpoint::parse_bind(endpoint)?) else {
+            return Err(Error::IncompatibleTransport {
+                scheme: endpoint.split("://").next().unwrap_or_default().to_owned(),
+                socket_type: self.socket_type(),
+            });
+        };
+        self.check_carrier(&*transport, endpoint)?;
+        self.listen(transport, Some(own_listener(listener)), endpoint)
+    }
+
+    /// Listens, with a socket that does so already if there is one.
+    fn listen(
+        &mut self,
+        transport: Arc<dyn Transport>,
+        given: Option<io::Result<Fd>>,
+        endpoint: &str,
+    ) -> Result<(), Error> {
+        let given = given.transpose().map_err(Error::from);
+        let listening = given.and_then(|given| transport.listen(endpoint, &self.options, given));
+        let listening = match listening {
             Ok(listening) => listening,
             Err(error) => {
                 self.report_bind_failure(endpoint, &error);

@@ -7,7 +7,7 @@ use crate::{
     SocketType,
     error::Error,
     link::lock,
-    monitor::{Credentials, Side},
+    monitor::{Credentials, Event, EventRecord, Side},
     route::PipeKey,
     tally::Statistics,
 };
@@ -102,6 +102,34 @@ impl Socket {
         self.pipe_count();
         let keys = self.pipes.keys();
         keys.into_iter().filter_map(|key| self.describe(key)).collect()
+    }
+
+    /// Tells the listener how many messages wait for each peer and from it ([`Event::QueueDepths`]). Returns how many peers
+    /// there are.
+    pub fn report_queue_depths(&mut self) -> usize {
+        let peers = self.peers();
+        for peer in &peers {
+            let (side, endpoint) = match self.pipes.get(peer.id.0) {
+                Some(pipe) => self.endpoints.describe(pipe.endpoint),
+                None => continue,
+            };
+            let (local, remote) = match side {
+                Side::Bind => (endpoint, peer.address.clone()),
+                Side::Connect => (String::new(), endpoint),
+            };
+            self.shared.emit(EventRecord {
+                event: Event::QueueDepths {
+                    to_send: peer.waiting_to_send,
+                    to_receive: peer.waiting_to_receive.unwrap_or(0),
+                },
+                side,
+                local,
+                remote,
+                peer: (!peer.routing_id.is_empty()).then(|| peer.routing_id.as_slice().into()),
+                credentials: peer.credentials,
+            });
+        }
+        peers.len()
     }
 
     fn describe(&mut self, key: PipeKey) -> Option<PeerInfo> {

@@ -36,7 +36,11 @@ impl Transport for IpcEndpoint {
         true
     }
 
-    fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error> {
+    fn listen(&self, text: &str, options: &Options, given: Option<Fd>) -> Result<Listening, Error> {
+        if let Some(fd) = given {
+            // Its file is its maker's.
+            return Ok(Listening::new(fd, None)?);
+        }
         let at_path = |path: &Path| listen_at(&UnixAddress::Path(path.to_owned()), options);
         let listening = match self {
             Self::Path(path) => {

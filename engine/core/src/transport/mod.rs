@@ -30,8 +30,9 @@ use ws::WsTransport;
 
 /// An endpoint whose connections are descriptors.
 pub(crate) trait Transport: Send + Sync {
-    /// Listens; `text` is the endpoint as it was given. May block in the resolver.
-    fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error>;
+    /// Listens; `text` is the endpoint as it was given. A socket that was `given` listens already, somewhere. May block in the
+    /// resolver.
+    fn listen(&self, text: &str, options: &Options, given: Option<Fd>) -> Result<Listening, Error>;
 
     /// Finds what is wrong with an endpoint to connect to as far as that can be known at once.
     fn check_connect(&self, options: &Options) -> Result<(), Error>;

@@ -50,7 +50,7 @@ impl SocksTransport {
 
 impl Transport for SocksTransport {
     /// A proxy is for connecting.
-    fn listen(&self, _: &str, _: &Options) -> Result<Listening, Error> {
+    fn listen(&self, _: &str, _: &Options, _: Option<Fd>) -> Result<Listening, Error> {
         Err(Error::NotSupported)
     }
 

@@ -29,7 +29,10 @@ fn stream_options(options: &Options) -> TcpOptions {
 }
 
 impl Transport for TcpEndpoint {
-    fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error> {
+    fn listen(&self, text: &str, options: &Options, given: Option<Fd>) -> Result<Listening, Error> {
+        if let Some(fd) = given {
+            return Ok(Listening::new(fd, None)?);
+        }
         let address = self.resolve_bind(options.ipv6)?;
         let listening = tcp_listen(address, &stream_options(options), clamp(options.backlog.into()));
         let fd = listening.map_err(|error| Error::from_bind(text, error))?;

@@ -15,7 +15,10 @@ fn stream_options(options: &Options) -> UnixOptions {
 }
 
 impl Transport for VsockEndpoint {
-    fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error> {
+    fn listen(&self, text: &str, options: &Options, given: Option<Fd>) -> Result<Listening, Error> {
+        if let Some(fd) = given {
+            return Ok(Listening::new(fd, None)?);
+        }
         let listening = vsock_listen(self.0, &stream_options(options), clamp(options.backlog.into()));
         let fd = listening.map_err(|error| Error::from_bind(text, error))?;
         Ok(Listening::new(fd, None)?)

@@ -52,11 +52,11 @@ impl WsTransport {
 }
 
 impl Transport for WsTransport {
-    fn listen(&self, text: &str, options: &Options) -> Result<Listening, Error> {
+    fn listen(&self, text: &str, options: &Options, given: Option<Fd>) -> Result<Listening, Error> {
         if self.endpoint.secure {
             let _ = self.server.set(TlsServer::new(options)?);
         }
-        let mut listening = self.endpoint.tcp.listen(text, options)?;
+        let mut listening = self.endpoint.tcp.listen(text, options, given)?;
         listening.name = self.name(&ringmq_io::local_addr(&listening.fd)?) + &self.endpoint.path;
         Ok(listening)
     }
