@@ -31,17 +31,40 @@ mod number {
 const SECURITY: &[i32] = &[44, 45, 46, 47, 48, 49, 50, 55, 93];
 
 /// What can be read of options that the engine does not have: that nothing is set. Programs look at all options there are.
-const UNSET_NUMBERS: &[(i32, i32)] = &[
-    (8, 100),
-    (9, 10_000),
-    (44, 0),
-    (47, 0),
-    (54, 0),
-    (84, 1500),
-    (93, 0),
-    (94, 0),
-];
+const UNSET_NUMBERS: &[(i32, i32)] = &[(44, 0), (47, 0), (54, 0), (93, 0)];
 const UNSET_TEXTS: &[i32] = &[45, 46, 55];
+
+/// A setting of transports that neither this library nor libzmq has on this platform, pgm and its like. Programs set what they
+/// may need later, and read it back.
+struct Elsewhere {
+    number: i32,
+    default: i32,
+    least: i32,
+}
+
+/// RATE, RECOVERY_IVL, MULTICAST_MAXTPDU and LOOPBACK_FASTPATH.
+const ELSEWHERE: &[Elsewhere] = &[
+    Elsewhere {
+        number: 8,
+        default: 100,
+        least: 1,
+    },
+    Elsewhere {
+        number: 9,
+        default: 10_000,
+        least: 0,
+    },
+    Elsewhere {
+        number: 84,
+        default: 1500,
+        least: 1,
+    },
+    Elsewhere {
+        number: 94,
+        default: 0,
+        least: i32::MIN,
+    },
+];
 
 /// The mechanism NULL.
 const NULL: i32 = 0;
@@ -53,9 +76,34 @@ impl Socket {
             number::SUBSCRIBE => invalid_elsewhere(self.engine.subscribe(value))?,
             number::UNSUBSCRIBE => invalid_elsewhere(self.engine.unsubscribe(value))?,
             _ if SECURITY.contains(&number) => return Err(Errno(libc::ENOTSUP)),
-            _ => self.engine.set_raw_option(number, value)?,
+            _ => match ELSEWHERE.iter().find(|setting| setting.number == number) {
+                Some(setting) => self.set_elsewhere(setting, value)?,
+                None => self.engine.set_raw_option(number, value)?,
+            },
         }
         DONE
+    }
+
+    fn set_elsewhere(&mut self, setting: &Elsewhere, value: &[u8]) -> Result<(), Errno> {
+        let value = value.try_into().map_err(|_| Errno(libc::EINVAL))?;
+        let value = i32::from_ne_bytes(value);
+        if value < setting.least {
+            return Err(Errno(libc::EINVAL));
+        }
+        self.elsewhere.retain(|(number, _)| *number != setting.number);
+        self.elsewhere.push((setting.number, value));
+        Ok(())
+    }
+
+    /// Writes a setting of transports that are not there; `None` if it is none.
+    fn get_elsewhere(&self, number: i32, buffer: &mut [u8]) -> Option<Result<usize, Errno>> {
+        let setting = ELSEWHERE.iter().find(|setting| setting.number == number)?;
+        let set = self.elsewhere.iter().find(|(set, _)| *set == number);
+        let value = set.map_or(setting.default, |(_, value)| *value);
+        Some(match buffer.len() {
+            4 => write(&value.to_ne_bytes(), buffer),
+            _ => Err(Errno(libc::EINVAL)),
+        })
     }
 
     /// Writes an option's value and returns its length.
@@ -94,7 +142,9 @@ impl Socket {
                     Err(Error::InvalidOption {
                         why: OptionFault::Unknown,
                         ..
-                    }) => unset(number, buffer),
+                    }) => self
+                        .get_elsewhere(number, buffer)
+                        .unwrap_or_else(|| unset(number, buffer)),
                     other => Ok(other?),
                 }
             }

@@ -22,6 +22,8 @@ pub(crate) struct Socket {
     pub(crate) context: Arc<Context>,
     /// The last part that was received has successors.
     pub(crate) more: bool,
+    /// Settings of transports that are not there, as they were set.
+    pub(crate) elsewhere: Vec<(i32, i32)>,
     /// The events that its monitor is told of.
     pub(crate) monitored: u64,
     /// For types that several threads may use at once.
@@ -47,6 +49,7 @@ fn open(context: *mut c_void, number: c_int) -> Result<*mut c_void, Errno> {
         engine,
         context,
         more: false,
+        elsewhere: Vec::new(),
         monitored: 0,
     };
     SOCKETS.insert(Box::new(socket)).map_err(|socket| {

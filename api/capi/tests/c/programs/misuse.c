@@ -134,6 +134,16 @@ static void options(void *context)
     size = sizeof value;
     FAILS(zmq_getsockopt(push, ZMQ_TOPICS_COUNT, &value, &size), EINVAL);
     CHECK(get_int(push, ZMQ_HEARTBEAT_IVL) == 0);
+    /* Of transports that are not there. */
+    CHECK(get_int(push, ZMQ_RATE) == 100);
+    set_int(push, ZMQ_RATE, 50);
+    CHECK(get_int(push, ZMQ_RATE) == 50);
+    set_int(push, ZMQ_MULTICAST_MAXTPDU, 1000);
+    CHECK(get_int(push, ZMQ_MULTICAST_MAXTPDU) == 1000);
+    value = 0;
+    FAILS(zmq_setsockopt(push, ZMQ_RATE, &value, sizeof value), EINVAL);
+    size = sizeof wide;
+    FAILS(zmq_getsockopt(push, ZMQ_RATE, &wide, &size), EINVAL);
     CHECK(zmq_close(push) == 0);
 }
 
