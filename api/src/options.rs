@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringmq_core::{
-    Error,
+    Error, OptionFault,
     options::{Overflow, ReconnectStop, RouterNotify, XpubManual, XpubVerbosity, number},
 };
 
@@ -123,6 +123,12 @@ impl<K: Kind> Socket<K> {
         multicast_hops, set_multicast_hops: u32;
         /// Whether members of a group on this machine receive what is sent to it over `udp://` from here. The default is yes.
         multicast_loop, set_multicast_loop: bool;
+        /// The most bytes that are given to the kernel with one call, unless a single message is longer: a smaller number lets other
+        /// connections of the same worker have their turn sooner. At least 4 KiB. `None`, the default, is 256 KiB.
+        out_batch_size, set_out_batch_size: Option<u32>;
+        /// Whether to speak with peers of ZMTP 2.0, too, which libzmq 3.x is. They know no heartbeats and no metadata. The default
+        /// is no: such a peer is disconnected.
+        zmtp2_peers, set_zmtp2_peers: bool;
         /// The SOCKS5 proxy, `host:port`, through which `tcp://` endpoints are connected to: it looks up their names, too. `None`,
         /// the default, connects directly.
         socks_proxy, set_socks_proxy: Option<String>;
@@ -186,6 +192,28 @@ impl<K: Kind> Socket<K> {
     /// What [`set_ipc_mode`](Self::set_ipc_mode) has set, or the default.
     pub fn ipc_mode(&self) -> Option<u32> {
         self.core().options().ipc_mode
+    }
+
+    /// Takes connections to `tcp://` endpoints that are bound from now on only from the networks that were added: `10.0.0.0/8`, or
+    /// a single address. A refused peer is an [`AcceptFailed`](crate::monitor::Event::AcceptFailed). Without any, all are taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for what is neither.
+    pub fn add_tcp_accept_filter(&self, network: &str) -> Result<(), Error> {
+        if network.is_empty() {
+            let (number, name) = (number::TCP_ACCEPT_FILTER, "TCP_ACCEPT_FILTER");
+            let why = OptionFault::Malformed;
+            return Err(Error::InvalidOption { number, name, why });
+        }
+        self.core()
+            .set_raw_option(number::TCP_ACCEPT_FILTER, network.as_bytes())
+    }
+
+    /// Takes connections from everywhere again, on endpoints that are bound from now on.
+    pub fn clear_tcp_accept_filter(&self) {
+        self.core()
+            .set_options(|options| options.tcp_accept_filter.clear());
     }
 
     /// Announces a property to every peer of the next endpoints in the handshake; its name begins with `X-`. Several add
@@ -357,6 +385,8 @@ impl<K: NamesPeers> Socket<K> {
 /// Options of a STREAM.
 impl Socket<Stream> {
     options! {
+        /// The most bytes that are received at a time. `None`, the default, is 8192.
+        in_batch_size, set_in_batch_size: Option<u32>;
         /// Whether the beginning and the end of every connection are received as an empty message behind the peer's routing
         /// id. The default is yes.
         stream_notify, set_stream_notify: bool;

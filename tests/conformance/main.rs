@@ -14,6 +14,7 @@ mod limits;
 mod matrix;
 mod metadata;
 mod news;
+mod options;
 mod peers;
 mod pipeline;
 mod proxies;
@@ -26,6 +27,7 @@ mod udp;
 mod vsock;
 mod waiting;
 mod ws;
+mod zmtp2;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};

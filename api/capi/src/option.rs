@@ -140,7 +140,7 @@ impl Socket {
                 let socket_type = self.engine.socket_type();
                 match self.engine.options().get_raw(number, buffer, socket_type) {
                     Err(Error::InvalidOption {
-                        why: OptionFault::Unknown,
+                        why: OptionFault::Unknown | OptionFault::NotOffered,
                         ..
                     }) => self
                         .get_elsewhere(number, buffer)

@@ -157,6 +157,8 @@ pub enum EndpointFault {
 pub enum OptionFault {
     /// No option has that number.
     Unknown,
+    /// The option is one of libzmq's, for a mechanism or a transport that is not offered.
+    NotOffered,
     /// The option does not exist for this socket type.
     NotForThisSocket,
     /// The option can only be read.
@@ -309,6 +311,7 @@ impl fmt::Display for OptionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unknown => "no such option",
+            Self::NotOffered => "for a mechanism or a transport that is not offered",
             Self::NotForThisSocket => "not an option of this socket type",
             Self::ReadOnly => "can only be read",
             Self::WriteOnly => "can only be written",

@@ -16,7 +16,7 @@ use std::{io, sync::Arc};
 use ringmq_io::{Fd, send_now};
 use ringmq_message::{
     Message,
-    wire::{WireReader, WireSlice},
+    wire::{Batch, WireReader, WireSlice},
 };
 use ringmq_queue::{
     barrier::heavy_fence,
@@ -63,6 +63,8 @@ struct TransmitSide {
     ring: WireReader,
     /// The ring holds ZMTP frames, and not just bytes.
     framed: bool,
+    /// Bytes of one batch, at most.
+    batch_max: usize,
     /// What waits beside the ring, and can be replaced or dropped until its turn comes: the newest message of a link that
     /// keeps only that, or the messages of one that drops the oldest.
     kept: Kept,
@@ -106,7 +108,7 @@ pub(crate) enum Inline {
 
 impl Transmit {
     /// A link starts with the worker holding the right, because there is no connection yet.
-    pub(crate) fn new(ring: WireReader, framed: bool) -> Self {
+    pub(crate) fn new(ring: WireReader, framed: bool, batch_max: usize) -> Self {
         Self {
             right: AtomicU8::new(Right::Worker as u8),
             taken: AtomicU64::new(0),
@@ -114,6 +116,7 @@ impl Transmit {
             side: Mutex::new(TransmitSide {
                 ring,
                 framed,
+                batch_max,
                 kept: Kept::default(),
                 kept_taken: 0,
                 cut: 0,
@@ -242,7 +245,7 @@ impl Transmit {
         }
         loop {
             let mut batch = std::mem::take(&mut side.spare);
-            let planned = side.ring.batch(limits::SEND_BATCH_BYTES_MAX, &mut batch);
+            let planned = side.plan(&mut batch);
             if planned.bytes == 0 {
                 side.spare = batch;
                 return Inline::Drained;
@@ -355,7 +358,7 @@ impl Transmit {
         let mut room = false;
         let mut wrapped = 0;
         if side.established {
-            let planned = side.ring.batch(limits::SEND_BATCH_BYTES_MAX, &mut batch);
+            let planned = side.plan(&mut batch);
             ring = planned.bytes;
             if ring > 0 {
                 wrapped = planned.messages.saturating_sub(self.taken());
@@ -477,6 +480,11 @@ impl Transmit {
 }
 
 impl TransmitSide {
+    /// Collects what the next batch takes from the ring.
+    fn plan(&mut self, batch: &mut Vec<WireSlice>) -> Batch {
+        self.ring.batch(self.batch_max, batch)
+    }
+
     /// Something waits to be sent.
     fn has_queued(&mut self) -> bool {
         let layers = self.layers.as_ref();

@@ -40,6 +40,9 @@ pub struct Config {
     /// Whether commands with names that begin with `X-` are reported as
     /// [`Event::Extension`](crate::Event::Extension). If not, they are ignored as RFC 37 asks.
     pub extensions: bool,
+    /// Whether peers of ZMTP 2.0 (RFC 15) are spoken to, too. Then our greeting goes out in two pieces, the second when the
+    /// peer's version is known.
+    pub zmtp2_peers: bool,
 }
 
 impl Config {
@@ -58,6 +61,7 @@ impl Config {
             heartbeat: Heartbeat::OFF,
             subscriptions_as_commands: true,
             extensions: false,
+            zmtp2_peers: false,
         }
     }
 

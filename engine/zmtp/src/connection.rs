@@ -13,6 +13,8 @@
 //!    └───────────────────────────────────▶ Nothing ◀─────────────────────────────────┘
 //! ```
 //!
+//! Where peers of ZMTP 2.0 are welcome, their greeting leads to Identity, which their type and routing id lead on to Traffic.
+//!
 //! A raw connection speaks no ZMTP: it stays in Raw, which takes bytes as they come.
 //!
 //! Nothing is final and repeats its failure. Frames, subscriptions, heartbeats and unknown
@@ -25,7 +27,7 @@ use std::time::Instant;
 use crate::backlog::Backlog;
 use crate::command::Command;
 use crate::config::Config;
-use crate::error::{Failure, Violation};
+use crate::error::{Failure, MetadataFault, Violation};
 use crate::event::{Event, Progress};
 use crate::frame::{self, HeaderStep};
 use crate::greeting::{self, GREETING_LEN};
@@ -54,11 +56,15 @@ struct Handshake {
     /// The minor version from the peer's greeting.
     minor: u8,
     deadline: Option<Instant>,
+    /// What is left of our greeting, for when the peer turns out to speak ZMTP 3.
+    greeting_rest: Vec<u8>,
 }
 
 #[derive(Debug)]
 enum State {
     Greeting(Box<Handshake>),
+    /// The socket type and the routing id of a peer of ZMTP 2.0.
+    Identity(Box<Handshake>),
     Command(Box<Handshake>),
     Traffic,
     Body,
@@ -106,8 +112,14 @@ impl Connection {
         let mechanism = Mechanism::NULL;
         let mut backlog = Backlog::default();
         // libzmq sends the signature first and the rest when it knows the peer's version, for
-        // the sake of peers before 3.0. These are refused here, so all of it goes at once.
-        backlog.push(&greeting::encode(mechanism.name(), config.identity.len()));
+        // the sake of peers before 3.0. Unless these are welcome, all of it goes at once.
+        let greeting = greeting::encode(mechanism.name(), config.identity.len());
+        let first = if config.zmtp2_peers {
+            greeting::VERSION_END
+        } else {
+            GREETING_LEN
+        };
+        backlog.push(&greeting[..first]);
         let handshake = Handshake {
             mechanism,
             ours: Metadata {
@@ -119,6 +131,7 @@ impl Connection {
             deadline: config
                 .handshake_timeout
                 .and_then(|timeout| now.checked_add(timeout)),
+            greeting_rest: greeting[first..].to_vec(),
         };
         Connection {
             state: State::Greeting(Box::new(handshake)),
@@ -207,7 +220,9 @@ impl Connection {
     /// one and find that nothing is due yet.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Greeting(handshake) | State::Command(handshake) => handshake.deadline,
+            State::Greeting(handshake) | State::Identity(handshake) | State::Command(handshake) => {
+                handshake.deadline
+            }
             State::Traffic | State::Body => self.timers.deadline(),
             State::Raw { .. } | State::Nothing(_) => None,
         }
@@ -221,10 +236,12 @@ impl Connection {
     pub fn on_deadline(&mut self, now: Instant) -> Result<(), Failure> {
         match &self.state {
             // The deadline is that of the whole handshake: progress does not extend it.
-            State::Greeting(handshake) | State::Command(handshake) => match handshake.deadline {
-                Some(deadline) if deadline <= now => Err(self.fail(Failure::HandshakeTimeout)),
-                _ => Ok(()),
-            },
+            State::Greeting(handshake) | State::Identity(handshake) | State::Command(handshake) => {
+                match handshake.deadline {
+                    Some(deadline) if deadline <= now => Err(self.fail(Failure::HandshakeTimeout)),
+                    _ => Ok(()),
+                }
+            }
             State::Traffic | State::Body => match self.timers.on_deadline(now) {
                 Due::Nothing => Ok(()),
                 Due::Ping { ttl } => {
@@ -353,6 +370,7 @@ impl Connection {
     fn receive_handshake(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
         let step = match &mut self.state {
             State::Greeting(_) => self.receive_greeting(input),
+            State::Identity(_) => self.receive_identity(input),
             State::Command(_) => self.receive_handshake_command(input, now),
             State::Traffic => unreachable!("traffic has a path of its own"),
             State::Body => panic!("the body of a large frame is outstanding"),
@@ -366,6 +384,13 @@ impl Connection {
         let State::Greeting(handshake) = &mut self.state else {
             unreachable!("the greeting is over");
         };
+        if !handshake.greeting_rest.is_empty() {
+            match greeting::is_zmtp2(input)? {
+                None => return Ok(Progress::NEED_MORE),
+                Some(true) => return Ok(self.answer_zmtp2()),
+                Some(false) => self.backlog.push(&mem::take(&mut handshake.greeting_rest)),
+            }
+        }
         let Some(minor) = greeting::judge(input, handshake.mechanism.name())? else {
             return Ok(Progress::NEED_MORE);
         };
@@ -379,6 +404,56 @@ impl Connection {
         Ok(Progress {
             consumed: GREETING_LEN,
             event: None,
+        })
+    }
+
+    /// The peer speaks ZMTP 2.0: sends our socket type and our routing id, which is all that there is to say.
+    fn answer_zmtp2(&mut self) -> Progress {
+        self.state = match mem::replace(&mut self.state, State::Traffic) {
+            State::Greeting(handshake) => {
+                self.backlog.push(&[self.socket_type.number()]);
+                self.backlog.push_frame(0, &[&handshake.ours.identity]);
+                State::Identity(handshake)
+            }
+            other => other,
+        };
+        Progress {
+            consumed: greeting::VERSION_END,
+            event: None,
+        }
+    }
+
+    fn receive_identity(&mut self, input: &[u8]) -> Result<Progress, Failure> {
+        let Some((&number, frame)) = input.split_first() else {
+            return Ok(Progress::NEED_MORE);
+        };
+        let fault = |fault| Violation::InvalidMetadata(fault);
+        // The later types agree by commands, which ZMTP 2.0 has not.
+        let known = SocketType::from_number(number).filter(|&peer| peer <= SocketType::XSub);
+        let Some(peer) = known else {
+            return Err(fault(MetadataFault::SocketTypeUnknown).into());
+        };
+        if !self.socket_type.accepts(peer) {
+            return Err(Failure::Incompatible { peer });
+        }
+        let HeaderStep::Header { len, body, flags } = frame::decode_header(frame)? else {
+            return Ok(Progress::NEED_MORE);
+        };
+        if flags != 0 {
+            return Err(fault(MetadataFault::IdentityTooLong).into());
+        }
+        let Some(identity) = frame.get(len..len + body as usize) else {
+            return Ok(Progress::NEED_MORE);
+        };
+        if identity.first() == Some(&0) {
+            return Err(fault(MetadataFault::IdentityReserved).into());
+        }
+        self.peer = Some(Peer::of_zmtp2(peer, identity.to_vec()));
+        // Heartbeats are of ZMTP 3, so that the timers stay at rest.
+        self.state = State::Traffic;
+        Ok(Progress {
+            consumed: 1 + len + identity.len(),
+            event: Some(Event::Handshaken),
         })
     }
 
@@ -449,6 +524,10 @@ impl Connection {
     /// A command during traffic. It may stand between the parts of a message: libzmq sends its
     /// heartbeats wherever they fall due.
     fn receive_command(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
+        if self.peer.as_ref().is_some_and(|peer| peer.major < 3) {
+            let flags = input[0];
+            return Err(Violation::ReservedFlags { flags }.into());
+        }
         let Some((header, end)) = whole_command(input, self.command_max)? else {
             return Ok(Progress::NEED_MORE);
         };
@@ -502,6 +581,7 @@ impl Connection {
     pub(crate) fn state_name(&self) -> &'static str {
         match self.state {
             State::Greeting(_) => "Greeting",
+            State::Identity(_) => "Identity",
             State::Command(_) => "Command",
             State::Traffic => "Traffic",
             State::Body => "Body",

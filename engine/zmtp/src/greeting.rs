@@ -5,6 +5,9 @@ use crate::error::Violation;
 /// Bytes of a greeting.
 pub(crate) const GREETING_LEN: usize = 64;
 
+/// Bytes of a greeting up to the version, which tells how it goes on.
+pub(crate) const VERSION_END: usize = 11;
+
 const SIGNATURE_FIRST: u8 = 0xFF;
 const SIGNATURE_LAST: u8 = 0x7F;
 const SIGNATURE_LAST_AT: usize = 9;
@@ -27,6 +30,13 @@ pub(crate) fn encode(mechanism: &[u8], identity_len: usize) -> [u8; GREETING_LEN
     bytes[MINOR_AT] = OUR_MINOR;
     bytes[MECHANISM_AT..][..mechanism.len()].copy_from_slice(mechanism);
     bytes
+}
+
+/// Whether the greeting at the front of `input` is one of ZMTP 2.0. None if more bytes are needed.
+pub(crate) fn is_zmtp2(input: &[u8]) -> Result<Option<bool>, Violation> {
+    judge_signature(input)?;
+    // Revision 1 is ZMTP 2.0; there was never a 2 (RFC 15).
+    Ok(input.get(MAJOR_AT).map(|&revision| revision == 1))
 }
 
 /// Judges the greeting at the front of `input`: the minor version that the peer speaks, or None

@@ -12,7 +12,9 @@ pub struct Peer {
     pub identity: Vec<u8>,
     /// All properties in the order of arrival, Socket-Type and Identity included.
     pub properties: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The minor of its version 3.x. Higher majors count as 3.1.
+    /// 2 or 3: the protocol that is spoken with it. Higher ones count as 3.
+    pub major: u8,
+    /// The minor of its version 3.x, and 0 for 2.0. Higher majors count as 3.1.
     pub minor: u8,
 }
 
@@ -22,7 +24,19 @@ impl Peer {
             socket_type: metadata.socket_type,
             identity: metadata.identity,
             properties: metadata.properties,
+            major: 3,
             minor,
+        }
+    }
+
+    /// A peer of ZMTP 2.0, which tells nothing else.
+    pub(crate) fn of_zmtp2(socket_type: SocketType, identity: Vec<u8>) -> Peer {
+        Peer {
+            socket_type,
+            identity,
+            properties: Vec::new(),
+            major: 2,
+            minor: 0,
         }
     }
 
@@ -35,7 +49,7 @@ impl Peer {
     }
 
     /// Whether the peer sends and expects subscriptions as messages (`01 topic`, `00 topic`; RFC
-    /// 23) rather than as commands (RFC 37).
+    /// 15 and 23) rather than as commands (RFC 37).
     ///
     /// A publisher must nevertheless take both forms from every peer, as libzmq does: commands
     /// come as [`Event::Subscribe`](crate::Event::Subscribe) and

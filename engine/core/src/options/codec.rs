@@ -1,5 +1,9 @@
 //! How the value of an option travels: from the bytes of the C interface to the type of its field, and back.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::{Overflow, RawType, ReconnectStop, RouterNotify, Row, XpubManual, XpubVerbosity};
 use crate::error::OptionFault;
 use std::{ops::RangeInclusive, time::Duration};
@@ -403,6 +407,44 @@ impl Codec<Vec<u32>> for Ids {
 
     fn load(_: &Vec<u32>) -> Raw<'_> {
         Raw::Unreadable
+    }
+}
+
+/// Networks in the form `10.0.0.0/8`, or single addresses, added one by one; nothing at all clears the list.
+pub(super) struct Networks;
+
+impl Codec<Vec<IpNet>> for Networks {
+    const RAW_TYPE: RawType = RawType::Text;
+
+    fn store(bytes: &[u8], row: &Row, field: &mut Vec<IpNet>) -> Result<(), OptionFault> {
+        let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+        if bytes.is_empty() {
+            field.clear();
+            return Ok(());
+        }
+        length_in_range(&row.range, bytes)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| OptionFault::Malformed)?;
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let network = text.parse::<IpNet>().or_else(|_| address());
+        field.push(network.map_err(|_| OptionFault::Malformed)?);
+        Ok(())
+    }
+
+    fn load(_: &Vec<IpNet>) -> Raw<'_> {
+        Raw::Unreadable
+    }
+}
+
+/// A number of bytes; our own choice goes by libzmq's name for its own, which is 8192.
+pub(super) struct BatchSize;
+
+impl IntCodec<Option<u32>> for BatchSize {
+    fn from_int(int: i32) -> Option<u32> {
+        u32::try_from(int).ok()
+    }
+
+    fn to_int(value: &Option<u32>) -> i32 {
+        value.map_or(8192, |bytes| i32::try_from(bytes).unwrap_or(i32::MAX))
     }
 }
 

@@ -194,13 +194,6 @@ impl Options {
         }
         options
     }
-
-    /// How long a peer may stay silent after a PING, or `None` for as long as it likes.
-    pub fn effective_heartbeat_timeout(&self) -> Option<Duration> {
-        self.heartbeat_timeout
-            .or(self.heartbeat_interval)
-            .filter(|timeout| !timeout.is_zero())
-    }
 }
 
 /// The rows of the table, in the order of the source.
@@ -208,16 +201,58 @@ pub fn rows() -> &'static [Row] {
     table::ROWS
 }
 
+/// libzmq's options of what is not offered: mechanisms that are still to come, and transports that will not be. They are refused
+/// by name.
+const NOT_OFFERED: &[(i32, &str)] = &[
+    (8, "RATE"),
+    (9, "RECOVERY_IVL"),
+    (44, "PLAIN_SERVER"),
+    (45, "PLAIN_USERNAME"),
+    (46, "PLAIN_PASSWORD"),
+    (47, "CURVE_SERVER"),
+    (48, "CURVE_PUBLICKEY"),
+    (49, "CURVE_SECRETKEY"),
+    (50, "CURVE_SERVERKEY"),
+    (55, "ZAP_DOMAIN"),
+    (62, "GSSAPI_SERVER"),
+    (63, "GSSAPI_PRINCIPAL"),
+    (64, "GSSAPI_SERVICE_PRINCIPAL"),
+    (65, "GSSAPI_PLAINTEXT"),
+    (84, "MULTICAST_MAXTPDU"),
+    (85, "VMCI_BUFFER_SIZE"),
+    (86, "VMCI_BUFFER_MIN_SIZE"),
+    (87, "VMCI_BUFFER_MAX_SIZE"),
+    (88, "VMCI_CONNECT_TIMEOUT"),
+    (90, "GSSAPI_PRINCIPAL_NAMETYPE"),
+    (91, "GSSAPI_SERVICE_PRINCIPAL_NAMETYPE"),
+    (93, "ZAP_ENFORCE_DOMAIN"),
+    (94, "LOOPBACK_FASTPATH"),
+    (117, "NORM_MODE"),
+    (118, "NORM_UNICAST_NACK"),
+    (119, "NORM_BUFFER_SIZE"),
+    (120, "NORM_SEGMENT_SIZE"),
+    (121, "NORM_BLOCK_SIZE"),
+    (122, "NORM_NUM_PARITY"),
+    (123, "NORM_NUM_AUTOPARITY"),
+    (124, "NORM_PUSH"),
+];
+
+/// Why there is no row.
+fn refuse_unknown(number: i32) -> Error {
+    let known = NOT_OFFERED.iter().find(|(other, _)| *other == number);
+    let (name, why) = match known {
+        Some((_, name)) => (*name, OptionFault::NotOffered),
+        None => ("unknown option", OptionFault::Unknown),
+    };
+    Error::InvalidOption { number, name, why }
+}
+
 /// The row of an option that the socket type has.
 fn row_of(number: i32, socket_type: SocketType) -> Result<&'static Row, Error> {
     let row = rows()
         .iter()
         .find(|row| row.number == number)
-        .ok_or(Error::InvalidOption {
-            number,
-            name: "unknown option",
-            why: OptionFault::Unknown,
-        })?;
+        .ok_or_else(|| refuse_unknown(number))?;
     if row.sockets.contains(socket_type) {
         Ok(row)
     } else {

@@ -13,9 +13,9 @@
 //! ```
 
 use super::codec::{
-    Binary, Bitmap, Codec, Count, Flag, Ids, InverseFlag, LastValue, Manual, MicrosOrMinusOne,
-    MillisInTenths, MillisOrMinusOne, MillisOrZero, OrKernels, OverflowNumber, Property, SecondsOrKernels,
-    SizeOrMinusOne, TextOrNone, Verbose, Verboser,
+    BatchSize, Binary, Bitmap, Codec, Count, Flag, Ids, InverseFlag, LastValue, Manual, MicrosOrMinusOne,
+    MillisInTenths, MillisOrMinusOne, MillisOrZero, Networks, OrKernels, OverflowNumber, Property,
+    SecondsOrKernels, SizeOrMinusOne, TextOrNone, Verbose, Verboser,
 };
 use super::{
     Access::{self, ReadWrite, WriteOnly},
@@ -24,6 +24,7 @@ use super::{
     SocketTypes, XpubManual, XpubVerbosity, row_of,
 };
 use crate::error::{Error, OptionFault};
+use ipnet::IpNet;
 use ringmq_zmtp::SocketType;
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -242,6 +243,11 @@ options! {
         tcp_keepalive_interval: Option<Duration> = None
             => TCP_KEEPALIVE_INTVL = 37, SecondsOrKernels, FROM_MINUS_ONE, NextEndpoint, ReadWrite, ALL;
 
+        /// Networks from which connections to a bound tcp endpoint are taken; without any, from everywhere. A network (`10.0.0.0/8`) or
+        /// an address is added, no text at all clears the list.
+        tcp_accept_filter: Vec<IpNet> = Vec::new()
+            => TCP_ACCEPT_FILTER = 38, Networks, 0..=64, NextEndpoint, WriteOnly, ALL;
+
         /// Queue messages only for connections whose handshake is complete.
         immediate: bool = false => IMMEDIATE = 39, Flag, ZERO_OR_ONE, NextEndpoint, ReadWrite, ALL;
 
@@ -362,6 +368,15 @@ options! {
         socks_password: Option<String> = None
             => SOCKS_PASSWORD = 100, TextOrNone, 0..=255, NextEndpoint, ReadWrite, ALL;
 
+        /// Bytes that a STREAM, or a raw ROUTER, is handed at a time, at most; `None` is 8192.
+        in_batch_size: Option<u32> = None
+            => IN_BATCH_SIZE = 101, BatchSize, 1..=i32::MAX as i64, NextEndpoint, ReadWrite, ALL;
+
+        /// Bytes that one connection gives the kernel with one call, at most, unless a single message is longer; `None` is our choice. A
+        /// batch is at least 4 KiB.
+        out_batch_size: Option<u32> = None
+            => OUT_BATCH_SIZE = 102, BatchSize, 1..=i32::MAX as i64, NextEndpoint, ReadWrite, ALL;
+
         /// The private key of a bound wss endpoint, as PEM.
         wss_key_pem: Option<String> = None
             => WSS_KEY_PEM = 103, TextOrNone, ANY_LENGTH, NextEndpoint, WriteOnly, ALL;
@@ -431,6 +446,9 @@ options! {
         /// Tell publishers of every cancellation, instead of the last one of a topic only.
         xsub_verbose_unsubscribe: bool = false
             => XSUB_VERBOSE_UNSUBSCRIBE = 115, Flag, ANY_INT, Live, WriteOnly, XSUB;
+
+        /// Speak with peers of ZMTP 2.0 (libzmq 3.x), too.
+        zmtp2_peers: bool = false => ZMTP2_PEERS = 0x0052_4d40, Flag, ZERO_OR_ONE, NextEndpoint, ReadWrite, ALL;
 
         /// Permission bits of the files of bound ipc endpoints; `None` (−1) leaves them to the process's umask.
         ipc_mode: Option<u32> = Some(0o600)

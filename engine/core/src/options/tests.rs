@@ -210,6 +210,43 @@ fn write_only_options_cannot_be_read() {
 }
 
 #[test]
+fn options_of_what_is_not_offered_are_refused_by_name() {
+    let mut options = Options::default();
+    for (number, name) in NOT_OFFERED {
+        assert!(
+            rows().iter().all(|row| row.number != *number),
+            "{name} is offered"
+        );
+        for outcome in [
+            options.set_raw(*number, &[0; 4], PUSH),
+            options.get_raw(*number, &mut [0; 4], PUSH).map(drop),
+        ] {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.errno(), libc::EINVAL);
+            assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(why(Err::<(), _>(error)), OptionFault::NotOffered);
+        }
+    }
+}
+
+#[test]
+fn networks_add_up() {
+    let mut options = Options::default();
+    let mut set = |text: &[u8]| {
+        options
+            .set_raw(number::TCP_ACCEPT_FILTER, text, PUSH)
+            .map(|()| options.tcp_accept_filter.len())
+    };
+    assert_eq!(set(b"10.0.0.0/8").unwrap(), 1);
+    assert_eq!(set(b"192.168.1.1\0").unwrap(), 2);
+    assert_eq!(set(b"fe80::/10").unwrap(), 3);
+    for wrong in [&b"10.0.0.0/33"[..], b"localhost", b"10.0.0", b"\xFF"] {
+        assert_eq!(why(set(wrong)), OptionFault::Malformed);
+    }
+    assert_eq!(set(b"").unwrap(), 0);
+}
+
+#[test]
 fn unknown_and_foreign_options_are_refused() {
     let mut options = Options::default();
     for number in [-1, 0, 3, 10, 20, 1000, i32::MAX, i32::MIN] {
@@ -388,24 +425,6 @@ fn fields_have_natural_types() {
     assert_eq!(options.max_message_size, Some(5));
     options.set_raw(MAXMSGSIZE, &(-7i64).to_ne_bytes(), PUSH).unwrap();
     assert_eq!(options.max_message_size, None);
-}
-
-#[test]
-fn the_heartbeat_timeout_follows_the_interval() {
-    let second = Some(Duration::from_secs(1));
-    let mut options = Options {
-        heartbeat_interval: second,
-        ..Options::default()
-    };
-    assert_eq!(options.effective_heartbeat_timeout(), second);
-    options.heartbeat_timeout = Some(Duration::ZERO);
-    assert_eq!(options.effective_heartbeat_timeout(), None);
-    options.heartbeat_timeout = Some(Duration::from_secs(5));
-    assert_eq!(
-        options.effective_heartbeat_timeout(),
-        Some(Duration::from_secs(5))
-    );
-    assert_eq!(Options::default().effective_heartbeat_timeout(), None);
 }
 
 #[test]

@@ -33,6 +33,7 @@ use crate::{
     datagram::{DatagramLink, Format},
     inbound::SubscriptionRequest,
     inproc::Party,
+    limits,
     link::Link,
     monitor::{Credentials, DisconnectReason},
     options::{Options, Overflow},
@@ -683,10 +684,12 @@ pub(crate) fn pair(
     let (receive, queue) = Receive::new(socket, options);
     receive.set_bytes_max(options.receive_bytes_max.unwrap_or(0));
     let framed = !socket.is_raw(options);
+    let batch = options.out_batch_size.map(|bytes| bytes as usize);
+    let batch_max = batch.unwrap_or(limits::SEND_BATCH_BYTES_MAX);
     let link = Link::new(
         worker.clone(),
         socket.clone(),
-        Transmit::new(ring, framed),
+        Transmit::new(ring, framed, batch_max),
         receive,
     );
     let tally = link.tally.clone();

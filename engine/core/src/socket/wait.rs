@@ -211,7 +211,7 @@ impl Socket {
             _ => None,
         };
         let patient = self.options.busy_poll.is_some() || !self.patience.is_spent();
-        if !waiting.slept && patient && self.yield_for_commands(started, waiting.receiving) {
+        if !waiting.slept && patient && self.yield_for_commands(started, deadline, waiting.receiving) {
             return Ok(Outcome::Again);
         }
         if waiting.receiving {
@@ -241,7 +241,7 @@ impl Socket {
         }
     }
 
-    fn yield_for_commands(&mut self, started: Instant, receiving: bool) -> bool {
+    fn yield_for_commands(&mut self, started: Instant, deadline: Option<Instant>, receiving: bool) -> bool {
         let default = Duration::from_micros(limits::SPIN_WAIT_US);
         let budget = self.options.busy_poll.unwrap_or(default);
         let leave_core = self.options.busy_poll.is_none();
@@ -256,7 +256,10 @@ impl Socket {
                     std::hint::spin_loop();
                 }
             }
-            if started.elapsed() >= budget {
+            let now = Instant::now();
+            if now.saturating_duration_since(started) >= budget
+                || deadline.is_some_and(|deadline| deadline <= now)
+            {
                 return false;
             }
         }

@@ -25,7 +25,7 @@ fn connection() -> (Arc<Fd>, UnixStream) {
 /// Both halves with an established connection, the right with the worker.
 fn established() -> (WireWriter, Transmit, UnixStream) {
     let (writer, reader) = ring();
-    let transmit = Transmit::new(reader, true);
+    let transmit = Transmit::new(reader, true, limits::SEND_BATCH_BYTES_MAX);
     let (fd, far) = connection();
     transmit.connected(fd, None);
     transmit.established();
@@ -187,7 +187,7 @@ fn credit_is_given_when_a_batch_starts_and_reported_at_the_threshold() {
 #[test]
 fn protocol_traffic_goes_first_and_before_the_handshake_alone() {
     let (mut writer, reader) = ring();
-    let transmit = Transmit::new(reader, true);
+    let transmit = Transmit::new(reader, true, limits::SEND_BATCH_BYTES_MAX);
     write(&mut writer, b"message");
     assert!(transmit.begin().is_none(), "there is no connection");
     let (fd, mut far) = connection();
@@ -297,7 +297,7 @@ fn large_bodies_leave_by_reference() {
 #[test]
 fn of_a_cut_byte_stream_nothing_is_taken_for_a_frame() {
     let (mut writer, reader) = ring();
-    let transmit = Transmit::new(reader, false);
+    let transmit = Transmit::new(reader, false, limits::SEND_BATCH_BYTES_MAX);
     // Bytes that would be the header of a long frame.
     for bytes in [&[2, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF][..], b"more", b"the rest"] {
         writer.frame(&[], bytes);
@@ -317,7 +317,7 @@ fn of_a_cut_byte_stream_nothing_is_taken_for_a_frame() {
 #[test]
 fn the_newest_message_waits_alone() {
     let (_writer, reader) = ring();
-    let transmit = Transmit::new(reader, true);
+    let transmit = Transmit::new(reader, true, limits::SEND_BATCH_BYTES_MAX);
     for text in ["old", "older", "new"] {
         assert!(
             !transmit.replace(Message::from(text)),
@@ -328,4 +328,33 @@ fn the_newest_message_waits_alone() {
     assert!(!transmit.let_go(), "there is something to send");
     assert_eq!(transmit.discard(), 1);
     assert!(transmit.is_drained());
+}
+
+#[test]
+fn a_batch_has_no_more_bytes_than_the_option_says() {
+    let batch_of = |batch_max: usize| {
+        let (mut writer, reader) = ring();
+        let transmit = Transmit::new(reader, true, batch_max);
+        transmit.connected(
+            Arc::new(Fd::from(std::os::fd::OwnedFd::from(
+                std::net::UdpSocket::bind("127.0.0.1:0").unwrap(),
+            ))),
+            None,
+        );
+        transmit.established();
+        for _ in 0..1000 {
+            writer.small_frame(0, &[7; 98]);
+            writer.commit();
+        }
+        let (_, batch, _) = transmit.begin().unwrap();
+        let bytes: usize = batch.iter().map(|slice| slice.as_slice().len()).sum();
+        transmit.finish(batch, bytes);
+        bytes
+    };
+    let whole = batch_of(limits::SEND_BATCH_BYTES_MAX);
+    assert_eq!(whole, 100_000);
+    let half = batch_of(10_000);
+    assert!((5_000..=10_000).contains(&half), "{half}");
+    // Less than the distance between two places at which a batch can end is not possible.
+    assert!(batch_of(1) <= 4096);
 }

@@ -6,6 +6,8 @@ mod path_lock;
 mod socket_file;
 mod socks;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 mod vsock;
 mod ws;

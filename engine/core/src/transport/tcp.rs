@@ -2,7 +2,9 @@
 
 use std::io;
 
-use ringmq_io::{Address, Credentials, Fd, TcpOptions, apply_stream_options, tcp_connect_start, tcp_listen};
+use ringmq_io::{
+    Address, Credentials, Fd, TcpOptions, apply_stream_options, peer_addr, tcp_connect_start, tcp_listen,
+};
 
 use super::{Listening, Transport, clamp};
 use crate::{endpoint::TcpEndpoint, error::Error, monitor::Side, options::Options};
@@ -25,6 +27,18 @@ fn stream_options(options: &Options) -> TcpOptions {
         bind_to_device: options.bind_to_device.clone(),
         busy_poll_us: (options.busy_poll_us != 0).then(|| clamp(options.busy_poll_us.into())),
         ipv6: options.ipv6,
+    }
+}
+
+/// Whether connections from there are taken.
+fn is_wanted(peer: &Address, options: &Options) -> bool {
+    let filter = &options.tcp_accept_filter;
+    match peer {
+        // A socket of IPv6 that takes IPv4 as well sees such peers by mapped addresses.
+        Address::Inet(peer) => {
+            filter.is_empty() || filter.iter().any(|net| net.contains(&peer.ip().to_canonical()))
+        }
+        _ => filter.is_empty(),
     }
 }
 
@@ -77,7 +91,12 @@ impl Transport for TcpEndpoint {
         options: &Options,
     ) -> io::Result<()> {
         match side {
-            Side::Bind => apply_stream_options(connection, &stream_options(options)),
+            Side::Bind => {
+                if !is_wanted(&peer_addr(connection)?, options) {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                apply_stream_options(connection, &stream_options(options))
+            }
             // It has them since before it connected.
             Side::Connect => Ok(()),
         }

@@ -333,10 +333,11 @@ fn wire_config(session: &Session) -> Config {
     config.message_size_max = u64::MAX;
     config.message_parts_max = limits::PARTS_MAX as u32;
     config.slab_len = limits::SLAB_LEN;
+    config.zmtp2_peers = options.zmtp2_peers;
     config.handshake_timeout = options.handshake_interval;
     config.heartbeat = Heartbeat {
         interval: options.heartbeat_interval,
-        timeout: options.effective_heartbeat_timeout(),
+        timeout: options.heartbeat_timeout,
         ttl: options.heartbeat_ttl,
     };
     config
@@ -364,7 +365,8 @@ impl Worker {
         };
         let now = Instant::now();
         let connection = if session.socket.is_raw(&session.options) {
-            Connection::raw(limits::RAW_PIECE_MAX, now)
+            let piece = session.options.in_batch_size;
+            Connection::raw(piece.map_or(limits::RAW_PIECE_MAX, |bytes| bytes as usize), now)
         } else {
             Connection::new(wire_config(session), now)
         };

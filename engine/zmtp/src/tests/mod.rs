@@ -8,6 +8,7 @@ mod outgoing;
 mod pieces;
 mod raw;
 mod transitions;
+mod zmtp2;
 
 use std::time::Instant;
 
