@@ -169,3 +169,30 @@ fn libzmqs_owner_decides_about_ours() {
         assert_eq!(&*here.recv().unwrap(), b"XA");
     });
 }
+
+/// Peers of ZMTP 2.0 are welcome, which changes the order of our greeting, and nothing for libzmq's.
+#[test]
+fn welcoming_old_peers_does_not_disturb_libzmq() {
+    within(LIMIT, || {
+        for stock_binds in [true, false] {
+            let router = ringmq::Router::new(&ring_context()).unwrap();
+            router.set_receive_timeout(Some(PATIENCE));
+            router.set_zmtp2_peers(true);
+            let dealer = ringmq_stock::Context::new().socket(socket_type::DEALER).unwrap();
+            dealer.set_bytes(option::ROUTING_ID, b"stock").unwrap();
+            if stock_binds {
+                router
+                    .connect(&dealer.bind("tcp://127.0.0.1:*").unwrap())
+                    .unwrap();
+            } else {
+                router.bind("tcp://127.0.0.1:*").unwrap();
+                dealer.connect(&router.last_endpoint()).unwrap();
+            }
+            dealer.send(b"hello", 0).unwrap();
+            let parts = router.recv_multipart().unwrap();
+            assert_eq!((&*parts[0], &*parts[1]), (&b"stock"[..], &b"hello"[..]));
+            router.send_multipart(["stock", "hello yourself"]).unwrap();
+            assert_eq!(dealer.recv(0).unwrap(), b"hello yourself");
+        }
+    });
+}

@@ -124,3 +124,6 @@ impl Layers {
         self.stack.is_empty() && self.failed.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests;
