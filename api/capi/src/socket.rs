@@ -6,6 +6,7 @@ use std::{
 };
 
 use ringmq_core::{Error, SocketType};
+use ringmq_message::Message;
 
 use crate::{
     context::{self, Context},
@@ -22,6 +23,8 @@ pub(crate) struct Socket {
     pub(crate) context: Arc<Context>,
     /// The last part that was received has successors.
     pub(crate) more: bool,
+    /// What the last part that was received into a buffer lay in, for the next one.
+    pub(crate) scratch: Message,
     /// Settings of transports that are not there, as they were set.
     pub(crate) elsewhere: Vec<(i32, i32)>,
     /// The events that its monitor is told of.
@@ -49,6 +52,7 @@ fn open(context: *mut c_void, number: c_int) -> Result<*mut c_void, Errno> {
         engine,
         context,
         more: false,
+        scratch: Message::new(),
         elsewhere: Vec::new(),
         monitored: 0,
     };

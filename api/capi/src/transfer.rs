@@ -49,6 +49,34 @@ impl Socket {
         self.more = part.more();
         Ok(length(part.len()))
     }
+
+    /// Receives one part into a buffer. What it lay in is used for the next one; if it is not worth that, it becomes the
+    /// caller's, who lets it go when the socket is not in use any more.
+    ///
+    /// # Safety
+    ///
+    /// `buffer` is null or valid for writing `room` bytes.
+    #[inline]
+    unsafe fn recv_bytes(
+        &mut self,
+        buffer: *mut u8,
+        room: usize,
+        wait: Wait,
+        left: &mut Message,
+    ) -> Result<c_int, Errno> {
+        let part = &mut self.scratch;
+        self.engine.recv(part, wait)?;
+        self.more = part.more();
+        let len = part.len();
+        if !buffer.is_null() {
+            // SAFETY: the caller promises room for as much, and the part is ours.
+            unsafe { ptr::copy_nonoverlapping(part.as_ptr(), buffer, room.min(len)) };
+        }
+        if !part.is_cheap_to_keep() {
+            *left = std::mem::take(part);
+        }
+        Ok(length(len))
+    }
 }
 
 /// Runs a call that may wait for as long as the flags and a timeout of the socket's say.
@@ -200,13 +228,13 @@ pub unsafe extern "C" fn zmq_recv(
     flags: c_int,
 ) -> c_int {
     call(|| {
-        let mut part = Message::new();
-        let received = recv(handle, &mut part, flags)?;
-        if !buffer.is_null() {
-            // SAFETY: the caller promises room for `len` bytes, and the part is ours.
-            unsafe { ptr::copy_nonoverlapping(part.as_ptr(), buffer.cast(), len.min(part.len())) };
-        }
-        Ok(received)
+        let timeout = |options: &Options| options.receive_timeout;
+        // A free function of the application's may use the socket.
+        let mut left = Message::new();
+        waiting(handle, flags, timeout, |socket, wait| {
+            // SAFETY: the caller promises room for `len` bytes.
+            unsafe { socket.recv_bytes(buffer.cast(), len, wait, &mut left) }
+        })
     })
 }
 

@@ -213,6 +213,18 @@ impl Message {
         }
     }
 
+    /// Whether the message may be left as it is until another takes its place: it owns nothing, or one small block that nobody
+    /// else uses, and that [`set_slice`](Self::set_slice) will use again.
+    #[inline]
+    pub fn is_cheap_to_keep(&self) -> bool {
+        const KEPT_MAX: usize = 4096;
+        !self.owns()
+            || self.kind == Kind::Block
+                && !self.origin.is_held()
+                && self.block().capacity() <= KEPT_MAX
+                && self.block().is_unique()
+    }
+
     /// Whether the bytes keep their address when the message is moved: every kind but an inline body.
     #[inline]
     pub fn has_stable_address(&self) -> bool {

@@ -266,6 +266,23 @@ proptest! {
 }
 
 #[test]
+fn little_is_cheap_to_keep() {
+    let mut pooled = Message::from_slice(&[1; 100]);
+    assert!(Message::new().is_cheap_to_keep() && Message::from("short").is_cheap_to_keep());
+    assert!(Message::from_static(&[1; 100]).is_cheap_to_keep());
+    assert!(pooled.is_cheap_to_keep());
+    let other = pooled.share();
+    assert!(!pooled.is_cheap_to_keep(), "others see the block");
+    drop(other);
+    assert!(pooled.is_cheap_to_keep());
+    assert!(!Message::from_slice(&[1; 5000]).is_cheap_to_keep());
+    assert!(
+        !Message::from(vec![1; 100]).is_cheap_to_keep(),
+        "somebody waits for it to be freed"
+    );
+}
+
+#[test]
 fn set_slice_is_from_slice_in_place() {
     let bytes: Vec<u8> = (0..=255).cycle().take(5000).collect();
     let lens = [
