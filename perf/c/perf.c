@@ -1,0 +1,187 @@
+/* libzmq's perf programs in one: same names, arguments and output, and nothing but the public interface, so that the same
+ * binary measures whichever libzmq.so.5 it finds. Called by its name (a link) or by its first argument:
+ *
+ *   local_thr  BIND-TO MESSAGE-SIZE MESSAGE-COUNT        remote_thr CONNECT-TO MESSAGE-SIZE MESSAGE-COUNT
+ *   local_lat  BIND-TO MESSAGE-SIZE ROUNDTRIP-COUNT      remote_lat CONNECT-TO MESSAGE-SIZE ROUNDTRIP-COUNT
+ *   inproc_thr MESSAGE-SIZE MESSAGE-COUNT                inproc_lat MESSAGE-SIZE ROUNDTRIP-COUNT
+ *
+ * With --buffers at the end bodies are sent and received by zmq_send and zmq_recv instead of as messages. */
+#include <zmq.h>
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int buffers;
+static size_t size;
+static unsigned long count;
+static char *body;
+
+static void check(int holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "%s: %s\n", what, zmq_strerror(zmq_errno()));
+        exit(1);
+    }
+}
+
+static void send_one(void *socket)
+{
+    if (buffers) {
+        check(zmq_send(socket, body, size, 0) == (int) size, "zmq_send");
+        return;
+    }
+    zmq_msg_t msg;
+    check(zmq_msg_init_size(&msg, size) == 0, "zmq_msg_init_size");
+    memcpy(zmq_msg_data(&msg), body, size);
+    check(zmq_msg_send(&msg, socket, 0) == (int) size, "zmq_msg_send");
+}
+
+static void receive_one(void *socket, zmq_msg_t *msg)
+{
+    int got = buffers ? zmq_recv(socket, body, size, 0) : zmq_msg_recv(msg, socket, 0);
+    check(got == (int) size, "a message of another size");
+}
+
+/* Messages from the second on are timed, as in libzmq. */
+static void receive_all(void *socket)
+{
+    zmq_msg_t msg;
+    check(zmq_msg_init(&msg) == 0, "zmq_msg_init");
+    receive_one(socket, &msg);
+    void *watch = zmq_stopwatch_start();
+    for (unsigned long i = 1; i < count; i++)
+        receive_one(socket, &msg);
+    double us = zmq_stopwatch_stop(watch);
+    check(zmq_msg_close(&msg) == 0, "zmq_msg_close");
+    double rate = count / (us > 0 ? us : 1) * 1e6;
+    printf("message size: %zu [B]\nmessage count: %lu\n", size, count);
+    printf("mean throughput: %.0f [msg/s]\nmean throughput: %.3f [Mb/s]\n", rate, rate * size * 8 / 1e6);
+}
+
+static void send_all(void *socket)
+{
+    for (unsigned long i = 0; i < count; i++)
+        send_one(socket);
+}
+
+static void echo_all(void *socket)
+{
+    zmq_msg_t msg;
+    check(zmq_msg_init(&msg) == 0, "zmq_msg_init");
+    for (unsigned long i = 0; i < count; i++) {
+        receive_one(socket, &msg);
+        if (buffers)
+            send_one(socket);
+        else
+            check(zmq_msg_send(&msg, socket, 0) == (int) size, "zmq_msg_send");
+    }
+}
+
+static void ask_all(void *socket)
+{
+    zmq_msg_t msg;
+    check(zmq_msg_init(&msg) == 0, "zmq_msg_init");
+    void *watch = zmq_stopwatch_start();
+    for (unsigned long i = 0; i < count; i++) {
+        send_one(socket);
+        receive_one(socket, &msg);
+    }
+    double us = zmq_stopwatch_stop(watch);
+    check(zmq_msg_close(&msg) == 0, "zmq_msg_close");
+    printf("message size: %zu [B]\nroundtrip count: %lu\n", size, count);
+    printf("average latency: %.3f [us]\n", us / (count * 2.0));
+}
+
+/* What a program does: with which socket, on which side, and what with it. */
+struct role {
+    const char *name;
+    int type;
+    int binds;
+    void (*act)(void *socket);
+};
+
+static const struct role roles[] = {
+    {"local_thr", ZMQ_PULL, 1, receive_all},
+    {"remote_thr", ZMQ_PUSH, 0, send_all},
+    {"local_lat", ZMQ_REP, 1, echo_all},
+    {"remote_lat", ZMQ_REQ, 0, ask_all},
+    /* Both sides in one process: the one that binds is the one that measures. */
+    {"inproc_thr", ZMQ_PULL, 1, receive_all},
+    {"inproc_lat", ZMQ_REQ, 1, ask_all},
+};
+
+static const struct role other_sides[] = {
+    {"inproc_thr", ZMQ_PUSH, 0, send_all},
+    {"inproc_lat", ZMQ_REP, 0, echo_all},
+};
+
+static const struct role *find(const struct role *in, size_t length, const char *name)
+{
+    for (size_t i = 0; i < length; i++)
+        if (strcmp(in[i].name, name) == 0)
+            return in + i;
+    return NULL;
+}
+
+static void *context;
+static const char *endpoint = "inproc://perf";
+
+static void *ready(const struct role *role)
+{
+    void *socket = zmq_socket(context, role->type);
+    check(socket != NULL, "zmq_socket");
+    int (*attach)(void *, const char *) = role->binds ? zmq_bind : zmq_connect;
+    check(attach(socket, endpoint) == 0, endpoint);
+    return socket;
+}
+
+static void other_side(void *role)
+{
+    void *socket = ready(role);
+    ((const struct role *) role)->act(socket);
+    check(zmq_close(socket) == 0, "zmq_close");
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: local_thr|remote_thr|local_lat|remote_lat ENDPOINT SIZE COUNT [--buffers]\n"
+                    "       inproc_thr|inproc_lat SIZE COUNT [--buffers]\n");
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = basename(argv[0]);
+    if (!find(roles, sizeof roles / sizeof *roles, name) && argc > 1) {
+        name = *++argv;
+        argc--;
+    }
+    const struct role *role = find(roles, sizeof roles / sizeof *roles, name);
+    if (!role)
+        return usage();
+    const struct role *other = find(other_sides, sizeof other_sides / sizeof *other_sides, name);
+    buffers = argc > 1 && strcmp(argv[argc - 1], "--buffers") == 0;
+    argc -= buffers;
+    if (argc != (other ? 3 : 4))
+        return usage();
+    if (!other)
+        endpoint = *++argv;
+    size = strtoul(argv[1], NULL, 10);
+    count = strtoul(argv[2], NULL, 10);
+    body = calloc(size ? size : 1, 1);
+    if (!body || !count)
+        return usage();
+
+    context = zmq_ctx_new();
+    check(context != NULL, "zmq_ctx_new");
+    void *socket = ready(role);
+    void *thread = other ? zmq_threadstart(other_side, (void *) other) : NULL;
+    role->act(socket);
+    if (thread)
+        zmq_threadclose(thread);
+    check(zmq_close(socket) == 0, "zmq_close");
+    check(zmq_ctx_term(context) == 0, "zmq_ctx_term");
+    return 0;
+}
