@@ -64,7 +64,7 @@ impl<K: Kind> Socket<K> {
         reconnect_interval_max, set_reconnect_interval_max: Option<Duration>;
         /// Which failures end an endpoint for good, beside a peer that breaks the protocol. The default is none.
         reconnect_stop, set_reconnect_stop: ReconnectStop;
-        /// Connections that the kernel completes ahead of us. The default is 100.
+        /// Connections that the kernel completes ahead of us, at most as many as the system allows. The default is 4096.
         backlog, set_backlog: u32;
         /// Bytes of memory that this side of an `ipc://` connection shares with a peer that is RingMQ, too; rounded up to a
         /// power of two from 64 KiB to 64 MiB. Zero leaves messages to the local socket. The default is 1 MiB.

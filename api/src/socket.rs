@@ -25,6 +25,9 @@ pub struct Socket<K: Kind> {
     kind: PhantomData<fn() -> K>,
 }
 
+/// Connections that the kernel completes ahead of us: as many as Linux allows unless it is told otherwise.
+const BACKLOG: u32 = 4096;
+
 /// A part that could not be sent, given back with the reason. `?` turns it into an [`Error`] and lets the part go.
 ///
 /// ```
@@ -107,7 +110,9 @@ impl<K: Kind> Socket<K> {
     ///
     /// [`Error::TooManySockets`], [`Error::Terminated`].
     pub fn new(context: &Context) -> Result<Self, Error> {
-        let core = ringmq_core::Socket::new(&context.core, K::TYPE)?;
+        let mut core = ringmq_core::Socket::new(&context.core, K::TYPE)?;
+        // libzmq's 100 make peers that come all at once wait for seconds.
+        core.set_options(|options| options.backlog = BACKLOG);
         Ok(Self {
             core: K::Access::new(core),
             kind: PhantomData,

@@ -13,6 +13,7 @@ pub mod histogram;
 pub mod latency;
 pub mod machine;
 pub mod report;
+pub mod scale;
 pub mod scenario;
 pub mod suite;
 pub mod throughput;

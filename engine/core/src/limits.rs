@@ -40,6 +40,13 @@ pub const SUBSCRIPTION_BYTES_PER_PEER_MAX: usize = 64 * 1024 * 1024;
 /// silent connections cannot lock out good ones.
 pub const HALF_OPEN_MAX: usize = 1024;
 
+/// How long the oldest of so many has before it makes room, in milliseconds. A crowd that comes back at once shakes hands
+/// as fast as a worker can, and closing one of it would only make it come again.
+pub const HALF_OPEN_GRACE_MS: u64 = 500;
+
+/// How often a listener that waits for that looks again, in milliseconds: ten thousand connections in a tenth of a second.
+pub const HALF_OPEN_LOOK_MS: u64 = 10;
+
 /// Pause of a listener after `accept` failed for want of descriptors or memory: retrying at once spins a core, and
 /// only the end of another connection helps.
 pub const ACCEPT_BACKOFF_MS: u64 = 100;

@@ -60,6 +60,7 @@ unsafe extern "C" {
         value: *mut c_void,
         length: *mut usize,
     ) -> c_int;
+    pub(crate) fn zmq_proxy(front: *mut c_void, back: *mut c_void, capture: *mut c_void) -> c_int;
     pub(crate) fn zmq_send(socket: *mut c_void, data: *const c_void, length: usize, flags: c_int) -> c_int;
     pub(crate) fn zmq_poll(items: *mut ZmqPollItem, count: c_int, timeout_ms: c_long) -> c_int;
     pub(crate) fn zmq_join(socket: *mut c_void, group: *const c_char) -> c_int;

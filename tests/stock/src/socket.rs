@@ -32,6 +32,12 @@ impl Socket {
         Ok(socket)
     }
 
+    /// Hands messages from each of two sockets to the other, until their context ends, which is an error.
+    pub fn proxy(&self, back: &Socket) -> Result<()> {
+        // SAFETY: both sockets are live, and neither can be used by another thread meanwhile, because they are not `Sync`.
+        check(unsafe { ffi::zmq_proxy(self.raw, back.raw, std::ptr::null_mut()) }).map(drop)
+    }
+
     /// The context that the socket belongs to.
     pub fn context(&self) -> &Context {
         &self.context

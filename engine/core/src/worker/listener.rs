@@ -126,6 +126,10 @@ impl Worker {
         }
         let fd = listener.fd.clone();
         for _ in 0..limits::ACCEPTS_PER_TURN {
+            if self.is_crowded() {
+                self.pause_listener(slot, Duration::from_millis(limits::HALF_OPEN_LOOK_MS));
+                return;
+            }
             match accept(&fd) {
                 Ok((connection, remote)) => self.accepted(slot, connection, remote),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -139,7 +143,7 @@ impl Worker {
         self.driver.poll(token(slot, Op::Accept), &fd, Interest::Readable);
     }
 
-    /// Descriptors or memory are used up: polling on would only spin. The backlog keeps the peers meanwhile.
+    /// Descriptors or memory are used up: polling on would only spin.
     fn rest_listener(&mut self, slot: u32, error: &io::Error) {
         let Some(listener) = self.listeners.get_mut(slot) else {
             return;
@@ -147,11 +151,25 @@ impl Worker {
         listener.emit(Event::AcceptFailed {
             errno: error.raw_os_error().unwrap_or(0),
         });
-        listener.resting = true;
-        self.timers.add(
-            Instant::now() + Duration::from_millis(limits::ACCEPT_BACKOFF_MS),
-            Due::Listener(slot),
-        );
+        self.pause_listener(slot, Duration::from_millis(limits::ACCEPT_BACKOFF_MS));
+    }
+
+    /// Accepts nothing for so long. The backlog keeps the peers meanwhile.
+    fn pause_listener(&mut self, slot: u32, pause: Duration) {
+        if let Some(listener) = self.listeners.get_mut(slot) {
+            listener.resting = true;
+            self.timers.add(Instant::now() + pause, Due::Listener(slot));
+        }
+    }
+
+    /// As many connections as may shake hands at a time do so, and none of them is slow.
+    fn is_crowded(&mut self) -> bool {
+        let sessions = &self.sessions;
+        self.half_open.is_crowded(Instant::now(), |slot, serial| {
+            sessions
+                .get(slot)
+                .is_some_and(|session| session.serial == serial && session.is_half_open())
+        })
     }
 
     pub(super) fn listener_due(&mut self, slot: u32) {
