@@ -35,10 +35,40 @@ impl Pace {
     }
 }
 
-/// Looks again with growing pauses in between, so that several messages come together rather than one at a time, and then
-/// leaves the core to whoever waits for it, which may be the very thread that would send. A caller that is not `patient`
-/// only makes the pauses.
-pub(crate) fn arrives_soon(patient: bool, mut has_arrived: impl FnMut() -> bool) -> bool {
+/// How a reader waits for what may be on its way already, before it asks to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dwell {
+    /// It does not wait: its caller would not either. It only makes a few pauses, so that several messages come together
+    /// rather than one at a time.
+    #[default]
+    Pauses,
+    /// It makes pauses, and then leaves the core to whoever waits for it, which may be the very thread that would send.
+    Yields,
+    /// It looks all the time, for as long as the application said or [`LOCAL_WAIT_US`](limits::LOCAL_WAIT_US), whichever
+    /// is less: commands are not looked at meanwhile.
+    Spins(Duration),
+}
+
+impl Dwell {
+    /// What a socket with this much busy polling does, when it may wait.
+    pub(crate) fn new(busy_poll: Option<Duration>) -> Self {
+        match busy_poll {
+            None => Self::Yields,
+            Some(limit) => Self::Spins(limit.min(Duration::from_micros(limits::LOCAL_WAIT_US))),
+        }
+    }
+
+    /// Looks again until something has arrived or it is time to do something else. True in the former case.
+    pub(crate) fn await_arrival(self, mut has_arrived: impl FnMut() -> bool) -> bool {
+        match self {
+            Self::Pauses => pauses(&mut has_arrived),
+            Self::Yields => pauses(&mut has_arrived) || yields(&mut has_arrived),
+            Self::Spins(limit) => spins(limit, &mut has_arrived),
+        }
+    }
+}
+
+fn pauses(has_arrived: &mut impl FnMut() -> bool) -> bool {
     let mut pauses = limits::LOCAL_PAUSES_MIN;
     while pauses <= limits::LOCAL_PAUSES_MAX {
         for _ in 0..pauses {
@@ -49,8 +79,12 @@ pub(crate) fn arrives_soon(patient: bool, mut has_arrived: impl FnMut() -> bool)
         }
         pauses *= 2;
     }
+    false
+}
+
+fn yields(has_arrived: &mut impl FnMut() -> bool) -> bool {
     let started = Instant::now();
-    while patient && started.elapsed() < Duration::from_micros(limits::LOCAL_WAIT_US) {
+    while started.elapsed() < Duration::from_micros(limits::LOCAL_WAIT_US) {
         for _ in 0..4 {
             std::thread::yield_now();
             if has_arrived() {
@@ -60,6 +94,27 @@ pub(crate) fn arrives_soon(patient: bool, mut has_arrived: impl FnMut() -> bool)
     }
     false
 }
+
+fn spins(limit: Duration, has_arrived: &mut impl FnMut() -> bool) -> bool {
+    if limit.is_zero() {
+        return has_arrived();
+    }
+    let started = Instant::now();
+    loop {
+        for _ in 0..LOOKS_PER_CLOCK {
+            if has_arrived() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if started.elapsed() >= limit {
+            return false;
+        }
+    }
+}
+
+/// How often a spinning reader looks before it looks at the clock.
+const LOOKS_PER_CLOCK: u32 = 16;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 //! * [`Message`]: one part of what an application sends or receives, 64 bytes that may be moved freely; [`Buffer`] is one
 //!   that is filled in place, [`Multipart`] keeps several together.
 //! * [`Origin`]: where received messages come from, and what is known of it.
+//! * [`lane`]: the queue in which they go from thread to thread, short bodies included.
 //! * [`wire`]: the ring between an application that encodes frames and whoever sends them.
 //! * [`Slab`] and [`Span`]: what a connection receives into, and what is split off from it without copying.
 //! * [`pool`]: the reference-counted blocks that all of these are made of, and that are used again instead of being freed.
@@ -10,6 +11,7 @@
 //! In steady state none of this allocates; `tests/allocations.rs` counts.
 
 mod buffer;
+mod lane;
 pub mod message;
 mod multipart;
 mod origin;
@@ -18,6 +20,7 @@ mod slab;
 pub mod wire;
 
 pub use buffer::Buffer;
+pub use lane::{LaneConsumer, LaneProducer, SPREAD_MAX, lane};
 pub use message::Message;
 pub use multipart::Multipart;
 pub use origin::{Origin, OriginId, Properties};

@@ -5,6 +5,7 @@ mod compare;
 mod foreign;
 mod group;
 mod make;
+mod slot;
 
 use std::{fmt, mem::ManuallyDrop, ops::Deref, slice, sync::Arc};
 
@@ -16,6 +17,7 @@ use crate::{
 
 pub use self::body::FreeFn;
 pub use self::group::{GROUP_MAX, GroupTooLong};
+pub(crate) use self::slot::{Slot, Spread};
 
 /// How many bytes a message holds in itself. Longer bodies lie elsewhere.
 pub const INLINE_MAX: usize = 48;
@@ -163,6 +165,7 @@ impl Message {
             Kind::Adopted => true,
             Kind::Block | Kind::Held => self.block().is_unique(),
             Kind::Constant | Kind::Borrowed => false,
+            Kind::Spread => unreachable!("pieces of a message stay in their queue"),
         };
         if !is_ours {
             self.copy_body();
@@ -192,6 +195,7 @@ impl Message {
             }
             Kind::Block | Kind::Held => (Body::held(self.view(), self.block().clone()), 0),
             Kind::Adopted | Kind::Borrowed => unreachable!("a foreign body has just been moved or copied"),
+            Kind::Spread => unreachable!("pieces of a message stay in their queue"),
         };
         Self {
             body,
@@ -207,7 +211,7 @@ impl Message {
     /// Whether other messages may see the same bytes, so that writing copies them.
     pub fn is_shared(&self) -> bool {
         match self.kind {
-            Kind::Inline | Kind::Adopted => false,
+            Kind::Inline | Kind::Spread | Kind::Adopted => false,
             Kind::Constant | Kind::Borrowed => true,
             Kind::Block | Kind::Held => !self.block().is_unique(),
         }
@@ -313,7 +317,7 @@ impl Message {
             self.origin.release();
         }
         match self.kind {
-            Kind::Inline | Kind::Constant => {}
+            Kind::Inline | Kind::Constant | Kind::Spread => {}
             Kind::Block => {
                 // SAFETY: the field in use, and `release` runs once, in `drop`.
                 drop(unsafe { ManuallyDrop::take(&mut self.body.held) });

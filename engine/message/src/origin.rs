@@ -20,6 +20,7 @@ const ENTRY_BYTES: usize = 128;
 
 /// The number of a connection in this process; none is ever given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[repr(transparent)]
 pub struct OriginId(u64);
 
 impl OriginId {
@@ -28,6 +29,11 @@ impl OriginId {
 
     /// The message that carries the number keeps the properties.
     const HELD: u64 = 1 << 63;
+
+    /// The number as it lies in a message.
+    pub(crate) const fn to_word(self) -> u64 {
+        self.0
+    }
 
     #[inline(always)]
     pub(crate) const fn is_held(self) -> bool {

@@ -46,6 +46,9 @@ const FEW: usize = FIRST;
 /// After how many quiet looks in a row large segments are given up.
 const QUIET_LOOKS: u8 = 64;
 
+/// How many slots before it is written a line is asked for.
+const AHEAD: usize = 8;
+
 /// Makes an unbounded queue. Allocates no slots before the first value.
 pub fn chain<T>() -> (ChainProducer<T>, ChainConsumer<T>) {
     chain_from(0)
@@ -197,21 +200,28 @@ impl<T> ChainProducer<T> {
         // empty and ours. If the segment was used before, the Acquire in `Spare::reuse` ordered the consumer's accesses
         // before this one. The consumer leaves it only for a published value behind it, of which there is none.
         unsafe { self.slots.write(self.staged, value) };
+        self.slots.expect_write(advance(self.staged, AHEAD));
         self.staged = advance(self.staged, 1);
     }
 
-    /// Stages a default value and lets `fill` complete it where it lies, because moving a value that was just put together
-    /// may cost more than making it. Never blocks; allocates now and then.
+    /// Stages a value that `fill` writes where it lies. Never blocks; allocates now and then.
+    ///
+    /// The slot's line belongs to the consumer's core when the value is written. Stores wait for it in the store buffer; a
+    /// load from what was just stored may have to wait as well, if the pieces do not match, which costs more than
+    /// everything else here. So `fill` should write and not read.
+    ///
+    /// # Safety
+    ///
+    /// `fill` initialises the value at the address that it is given, or panics.
     #[inline]
-    pub fn stage_with(&mut self, fill: impl FnOnce(&mut T))
-    where
-        T: Default,
-    {
-        self.stage(T::default());
-        let place = self.staged.wrapping_sub(1);
-        // SAFETY: `place` is the position just staged, which `stage` left in `segment`. Its slot holds a value that is ours
-        // until it is published, which `self` being borrowed rules out.
-        fill(unsafe { &mut *self.slots.value_at(place) });
+    pub unsafe fn stage_with(&mut self, fill: impl FnOnce(*mut T)) {
+        if self.staged == self.end {
+            self.append_segment();
+        }
+        // SAFETY: as in `stage`, the slot is empty and ours.
+        fill(unsafe { self.slots.place(self.staged) });
+        self.slots.expect_write(advance(self.staged, AHEAD));
+        self.staged = advance(self.staged, 1);
     }
 
     /// Makes everything staged visible to the consumer at once: it sees all of it or nothing. Never blocks.

@@ -58,6 +58,7 @@ mod futex;
 pub mod mailbox;
 #[cfg(loom)]
 mod model;
+pub mod prefetch;
 mod slots;
 pub mod spsc;
 pub mod stable;

@@ -71,6 +71,18 @@ impl<T> Slots<T> {
         });
     }
 
+    /// Where a value for the slot of `position` is to be written; what the slot held is forgotten.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write), for as long as the address is used.
+    #[inline(always)]
+    pub(crate) unsafe fn place(&self, position: usize) -> *mut T {
+        // SAFETY: passed on to the caller.
+        let slot = unsafe { self.slot(position) };
+        slot.with_mut(|slot| slot.cast())
+    }
+
     /// Moves the value out of the slot of `position`.
     ///
     /// # Safety
@@ -95,6 +107,13 @@ impl<T> Slots<T> {
         // SAFETY: passed on to the caller.
         let slot = unsafe { self.slot(position) };
         slot.with_mut(|slot| slot.cast())
+    }
+
+    /// Asks for the line of the slot of `position`, which is going to be written soon. Any position will do.
+    #[inline(always)]
+    pub(crate) fn expect_write(&self, position: usize) {
+        let slot = self.first.as_ptr().wrapping_add(self.capacity.slot(position));
+        crate::prefetch::for_writing(slot.cast());
     }
 
     /// Drops the values at the positions from `from` up to `to`, excluded.

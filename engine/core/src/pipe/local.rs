@@ -4,10 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
-use ringmq_message::{Message, OriginId};
+use ringmq_message::{LaneConsumer, LaneProducer, Message, OriginId, lane};
 use ringmq_queue::{
     barrier::{heavy_fence, light_fence},
-    chain::{ChainConsumer, ChainProducer, chain},
     sync::{AtomicBool, AtomicU64, Mutex, Ordering},
 };
 
@@ -16,13 +15,17 @@ use crate::{
     inproc::Party,
     kept::Kept,
     link::{UNATTACHED, lock},
-    pace::arrives_soon,
+    pace::Dwell,
     socket::{SocketCommand, SocketShared},
     tally::Tally,
 };
 
 /// No threshold is set.
 const NEVER: u64 = u64::MAX;
+
+/// The other side is told what was read after this part of the mark, and after this many messages at most.
+const TELL_PARTS: u64 = 64;
+const TELL_STEP_MAX: u64 = 16;
 
 /// The mark of a side that has not turned up.
 const ABSENT: u64 = u64::MAX;
@@ -65,12 +68,14 @@ struct Side {
 pub(crate) struct LocalEnd {
     junction: Arc<Junction>,
     me: usize,
-    outgoing: ChainProducer<Message>,
-    incoming: ChainConsumer<Message>,
+    outgoing: LaneProducer,
+    incoming: LaneConsumer,
     written: u64,
     consumed: u64,
     /// Messages that were written and then dropped.
     dropped: u64,
+    /// The count at which the other side is told how many were read.
+    tell_at: u64,
 }
 
 impl Side {
@@ -127,8 +132,8 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
             kept.get_or_init(Mutex::default);
         }
     }
-    let (to_second, from_first) = chain();
-    let (to_first, from_second) = chain();
+    let (to_second, from_first) = lane();
+    let (to_first, from_second) = lane();
     let one = LocalEnd::new(junction.clone(), 0, to_second, from_second);
     let other = LocalEnd::new(junction, 1, to_first, from_first);
     one.set_socket(first.socket);
@@ -145,12 +150,7 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
 }
 
 impl LocalEnd {
-    fn new(
-        junction: Arc<Junction>,
-        me: usize,
-        outgoing: ChainProducer<Message>,
-        incoming: ChainConsumer<Message>,
-    ) -> Self {
+    fn new(junction: Arc<Junction>, me: usize, outgoing: LaneProducer, incoming: LaneConsumer) -> Self {
         Self {
             junction,
             me,
@@ -159,6 +159,7 @@ impl LocalEnd {
             written: 0,
             consumed: 0,
             dropped: 0,
+            tell_at: 0,
         }
     }
 
@@ -285,10 +286,7 @@ impl LocalEnd {
             message.set_more(more);
             return self.write(&mut message, epoch);
         }
-        self.outgoing.stage_with(|message| {
-            message.set_slice(body);
-            message.set_more(more);
-        });
+        self.outgoing.stage_bytes(body, more);
         if !more {
             self.publish();
         }
@@ -336,9 +334,9 @@ impl LocalEnd {
     }
 
     #[inline]
-    pub(crate) fn read(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+    pub(crate) fn read(&mut self, message: &mut Message, closed: bool, dwell: Dwell) -> Read {
         if !self.incoming.pop_into(message) {
-            return self.read_slow(message, closed, patient);
+            return self.read_slow(message, closed, dwell);
         }
         if !message.more() {
             self.took_message();
@@ -346,42 +344,68 @@ impl LocalEnd {
         Read::Part
     }
 
-    fn read_slow(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+    fn read_slow(&mut self, message: &mut Message, closed: bool, dwell: Dwell) -> Read {
+        self.tell_rest();
         // What comes next is often already on its way, and waiting for it costs less than being told of it.
-        let soon = arrives_soon(patient && !closed, || self.has_queued());
+        let dwell = if closed { Dwell::Pauses } else { dwell };
+        let soon = dwell.await_arrival(|| self.has_queued());
         let arrived = soon || self.watch();
-        match arrived
-            .then(|| self.incoming.pop().or_else(|| self.take_kept()))
-            .flatten()
-        {
-            Some(part) => {
-                *message = part;
-                if !message.more() {
-                    self.took_message();
-                }
-                Read::Part
+        if arrived && (self.incoming.pop_into(message) || self.take_kept(message)) {
+            if !message.more() {
+                self.took_message();
             }
-            None if closed => Read::Ended,
-            None => Read::Empty,
+            return Read::Part;
         }
+        if closed { Read::Ended } else { Read::Empty }
     }
 
     #[inline]
     fn took_message(&mut self) {
         self.consumed += 1;
+        // Partner of the heavy fence in `ask_for_room`.
+        light_fence();
+        let unblock_at = self.theirs().unblock_at.load(Ordering::Relaxed);
+        if self.consumed >= self.tell_at.min(unblock_at) {
+            self.tell_consumed(unblock_at);
+        }
+    }
+
+    /// Tells the other side how many were read, and wakes it if it waits for that many.
+    ///
+    /// While the queue flows it is told after every few, because each time costs both sides a line. It then finds the mark
+    /// reached that much too early. Whoever waits for half of the mark is told with the very message; and if that had been
+    /// read when the question was asked, what the asker had been told is more than half of it, and it does not wait.
+    fn tell_consumed(&mut self, unblock_at: u64) {
         // Release: partner of the load in `taken`.
         self.mine().consumed.store(self.consumed, Ordering::Release);
+        self.tell_at = self.consumed + self.tell_step();
         // Partner of the heavy fence in `ask_for_room`.
         light_fence();
         let theirs = self.theirs();
-        if self.consumed >= theirs.unblock_at.load(Ordering::Relaxed)
+        if self.consumed >= unblock_at.min(theirs.unblock_at.load(Ordering::Relaxed))
             && theirs.unblock_at.swap(NEVER, Ordering::Relaxed) != NEVER
         {
             theirs.notify(SocketCommand::Writable);
         }
     }
 
+    fn tell_step(&self) -> u64 {
+        let send = self.theirs().send_hwm.load(Ordering::Relaxed);
+        match (send, self.mine().receive_hwm.load(Ordering::Relaxed)) {
+            (0, _) | (_, 0) => TELL_STEP_MAX,
+            (send, receive) => (send.saturating_add(receive) / TELL_PARTS).clamp(1, TELL_STEP_MAX),
+        }
+    }
+
+    /// The queue is empty: the other side is told of every message read.
+    fn tell_rest(&mut self) {
+        if self.mine().consumed.load(Ordering::Relaxed) != self.consumed {
+            self.tell_consumed(NEVER);
+        }
+    }
+
     pub(crate) fn watch(&mut self) -> bool {
+        self.tell_rest();
         self.mine().waiting.store(true, Ordering::Relaxed);
         // Partner of the light fence in `publish`.
         heavy_fence();
@@ -397,9 +421,14 @@ impl LocalEnd {
         !self.incoming.is_empty() || kept.is_some_and(|kept| !lock(kept).is_empty())
     }
 
-    /// The next part from the other side, if that can take messages back.
-    fn take_kept(&self) -> Option<Message> {
-        lock(self.junction.kept[1 - self.me].get()?).pop()
+    /// Takes the next part from the other side, if that can take messages back. False if there is none.
+    fn take_kept(&self, message: &mut Message) -> bool {
+        let kept = self.junction.kept[1 - self.me].get();
+        let Some(part) = kept.and_then(|kept| lock(kept).pop()) else {
+            return false;
+        };
+        *message = part;
+        true
     }
 }
 

@@ -37,6 +37,7 @@ use crate::{
     link::Link,
     monitor::{Credentials, DisconnectReason},
     options::{Options, Overflow},
+    pace::Dwell,
     presence::Leftover,
     receive::Receive,
     socket::SocketShared,
@@ -580,15 +581,15 @@ impl Pipe {
         cut
     }
 
-    /// The next part, in order; a message's parts follow each other without a gap. `patient`: the caller would wait.
+    /// The next part, in order; a message's parts follow each other without a gap. It dwells a moment on an empty queue.
     #[inline]
-    pub(crate) fn read(&mut self, message: &mut Message, patient: bool) -> Read {
+    pub(crate) fn read(&mut self, message: &mut Message, dwell: Dwell) -> Read {
         let read = match &mut self.end {
             End::Wire(wire) => wire.read(message, self.closed),
             End::Newest(newest) => newest.read(message, self.closed),
             End::Kept(kept) => kept.read(message, self.closed),
-            End::Local(local) => local.read(message, self.closed, patient),
-            End::Shm(shm) => shm.read(message, self.closed, patient),
+            End::Local(local) => local.read(message, self.closed, dwell),
+            End::Shm(shm) => shm.read(message, self.closed, dwell),
             End::Datagram(datagram) => datagram.read(message, self.closed),
         };
         if let Read::Part = read {

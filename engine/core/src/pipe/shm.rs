@@ -14,7 +14,7 @@ use crate::{
     inbound::Mark,
     limits,
     link::Link,
-    pace::arrives_soon,
+    pace::Dwell,
     shm_inbox::{Inbox, Taken},
     spill::Pushed,
     worker::{Command, Permit},
@@ -332,22 +332,23 @@ impl ShmEnd {
     }
 
     #[inline]
-    pub(crate) fn read(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+    pub(crate) fn read(&mut self, message: &mut Message, closed: bool, dwell: Dwell) -> Read {
         if let Some(inbox) = self.inboxes.front_mut()
             && inbox.read(message) == Taken::Part
         {
             return Read::Part;
         }
-        self.read_slow(message, closed, patient)
+        self.read_slow(message, closed, dwell)
     }
 
-    fn read_slow(&mut self, message: &mut Message, closed: bool, patient: bool) -> Read {
+    fn read_slow(&mut self, message: &mut Message, closed: bool, dwell: Dwell) -> Read {
         if let Some(inbox) = self.inboxes.front_mut()
             && inbox.has_turn()
         {
             inbox.release();
             // What comes next is often already on its way, and waiting for it costs less than being told of it.
-            arrives_soon(patient && !closed, || inbox.has_whole());
+            let dwell = if closed { Dwell::Pauses } else { dwell };
+            dwell.await_arrival(|| inbox.has_whole());
         }
         loop {
             if let Some(inbox) = self.inboxes.front_mut() {

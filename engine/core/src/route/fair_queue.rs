@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ringmq_message::Message;
 
 use super::{PipeKey, Pipes};
-use crate::{inbound::SubscriptionRequest, pipe::Read};
+use crate::{inbound::SubscriptionRequest, pace::Dwell, pipe::Read};
 
 /// Chooses the pipe to read next.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl FairQueue {
         self.rest_from = key;
         loop {
             let mut part = Message::new();
-            if !matches!(pipe.read(&mut part, false), Read::Part) {
+            if !matches!(pipe.read(&mut part, Dwell::Pauses), Read::Part) {
                 return;
             }
             let more = part.more();
@@ -85,10 +85,14 @@ impl FairQueue {
             *message = part;
             return Some(Queued::Part(self.rest_from));
         }
-        let patient = pipes.patient && self.active.len() == 1;
+        let dwell = if self.active.len() == 1 {
+            pipes.dwell
+        } else {
+            Dwell::Pauses
+        };
         while let Some(&key) = self.active.get(self.next) {
             let read = match pipes.get(key) {
-                Some(pipe) => pipe.read(message, patient),
+                Some(pipe) => pipe.read(message, dwell),
                 None => Read::Empty,
             };
             match read {
@@ -147,7 +151,7 @@ impl FairQueue {
         for &key in &self.active {
             let Some(pipe) = pipes.get(key) else { continue };
             while pipe.has_queued() {
-                pipe.read(&mut part, false);
+                pipe.read(&mut part, Dwell::Pauses);
             }
         }
         self.receiving = false;

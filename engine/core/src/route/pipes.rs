@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     monitor::DropCause,
+    pace::Dwell,
     pipe::{Dismissal, Peer, Pipe},
     tally::DropTally,
 };
@@ -25,8 +26,8 @@ pub(crate) struct Pipes {
     dropped: Arc<DropTally>,
     /// Counts the receives of the socket, by which a pipe tells a lock-step exchange from a stream.
     pub(crate) epoch: u64,
-    /// The receive in progress would wait.
-    pub(crate) patient: bool,
+    /// What the receive in progress does before it finds nothing.
+    pub(crate) dwell: Dwell,
 }
 
 /// Messages for one peer that were dropped.

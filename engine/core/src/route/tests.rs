@@ -6,6 +6,7 @@ use ringmq_message::Message;
 use ringmq_zmtp::SocketType;
 
 use super::*;
+use crate::pace::Dwell;
 use crate::{
     inproc::Party,
     monitor::DropCause,
@@ -58,7 +59,7 @@ fn part(text: &str, more: bool) -> Message {
 fn drain(pipe: &mut Pipe) -> Vec<String> {
     let mut texts = Vec::new();
     let mut message = Message::new();
-    while let Read::Part = pipe.read(&mut message, false) {
+    while let Read::Part = pipe.read(&mut message, Dwell::Pauses) {
         texts.push(String::from_utf8_lossy(&message).into_owned());
     }
     texts

@@ -28,6 +28,7 @@ use crate::{
     link::lock,
     monitor::{self, Credentials, DropCause, Event, EventMask, EventRecord, Listener, MonitorReceiver, Side},
     options::Options,
+    pace::Dwell,
     pattern::{Admission, Nothing, Pattern, Refusal},
     pipe::{Dismissal, Pipe},
     route::{PipeKey, Pipes},
@@ -253,7 +254,10 @@ impl Socket {
             self.process_commands()?;
         }
         // Who polls busily does not leave the core to others, and who shall sleep at once does not look for long.
-        self.pipes.patient = wait != Wait::No && self.options.busy_poll.is_none();
+        self.pipes.dwell = match wait {
+            Wait::No => Dwell::Pauses,
+            Wait::Forever | Wait::Until(_) => Dwell::new(self.options.busy_poll),
+        };
         match self.pattern.recv(&mut self.pipes, message) {
             Ok(()) => Ok(()),
             Err(nothing) => self.recv_slow(message, nothing, wait),

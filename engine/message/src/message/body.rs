@@ -22,18 +22,20 @@ pub type FreeFn = unsafe extern "C" fn(data: *mut c_void, hint: *mut c_void);
 pub(super) enum Kind {
     Inline = 0,
     Constant = 1,
+    /// The beginning of a body that goes on elsewhere, which only queues know; see `slot.rs`.
+    Spread = 2,
     /// A part of a block: pooled if this is the only reference, shared otherwise.
-    Block = 2,
-    Adopted = 3,
+    Block = 3,
+    Adopted = 4,
     /// An adopted body behind a reference count.
-    Held = 4,
+    Held = 5,
     /// As adopted, in memory that must not be written.
-    Borrowed = 5,
+    Borrowed = 6,
 }
 
 impl Kind {
     /// The one with the highest number.
-    pub(super) const LAST: Self = Self::Held;
+    pub(super) const LAST: Self = Self::Borrowed;
 
     #[inline(always)]
     pub(super) fn owns(self) -> bool {
@@ -46,6 +48,7 @@ impl fmt::Debug for Kind {
         f.write_str(match self {
             Self::Inline => "inline",
             Self::Constant => "constant",
+            Self::Spread => "spread",
             Self::Block => "block",
             Self::Adopted => "adopted",
             Self::Held => "held",

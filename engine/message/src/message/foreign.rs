@@ -32,6 +32,7 @@ impl Message {
         };
         let kind = byte(offset_of!(Self, kind));
         let is_message = kind <= Kind::LAST as u8
+            && kind != Kind::Spread as u8
             && byte(offset_of!(Self, more)) <= 1
             && (kind != Kind::Inline as u8
                 || usize::from(byte(offset_of!(Self, inline_len)))

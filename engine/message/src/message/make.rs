@@ -61,22 +61,36 @@ impl Message {
 
     #[inline(never)]
     fn set_pooled(&mut self, bytes: &[u8]) {
-        if !self.can_hold(bytes.len()) {
-            *self = Self::from_slice(bytes);
-            return;
-        }
-        let start = self.block().ptr();
+        // SAFETY: the bytes are written at once.
+        let start = unsafe { self.make_room(bytes.len()) };
         // SAFETY: the block has no other holder and room for the bytes, which are more than fit inline. They do not overlap:
         // nobody else can have a reference into a block that only this message holds, and this one is borrowed mutably.
         unsafe { copy_32_or_more(bytes.as_ptr(), start.as_ptr(), bytes.len()) };
-        self.body.set_view(View {
-            start,
-            len: bytes.len(),
-        });
+    }
+
+    /// Makes this a message of `len` bytes, more than fit inline, in a block of its own: in the one that it has, if that is
+    /// of a fitting size.
+    ///
+    /// # Safety
+    ///
+    /// The bytes are written before anybody reads them.
+    #[inline]
+    pub(crate) unsafe fn make_room(&mut self, len: usize) -> NonNull<u8> {
+        debug_assert!(len > INLINE_MAX);
+        if !self.can_hold(len) {
+            let block = Block::alloc(len);
+            let start = block.ptr();
+            // SAFETY: the block has no other holder, and the caller writes the bytes.
+            *self = unsafe { Self::from_block(block, start, len) };
+            return start;
+        }
+        let start = self.block().ptr();
+        self.body.set_view(View { start, len });
         self.more = false;
         self.origin = OriginId::NONE;
         self.routing_id = 0;
         self.group_len = 0;
+        start
     }
 
     /// [`set_slice`](Self::set_slice) for bytes that can only be copied, such as those in memory of another process.
@@ -295,7 +309,7 @@ fn first_words<const N: usize>(first: [u64; N]) -> [MaybeUninit<u64>; INLINE_MAX
 
 /// Up to seven bytes as they lie in memory, followed by zeros.
 #[inline(always)]
-fn short_word(bytes: &[u8]) -> u64 {
+pub(super) fn short_word(bytes: &[u8]) -> u64 {
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         // Two halves that overlap: what both have is the same in both.
         let last = u64::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4));
@@ -315,7 +329,7 @@ fn short_word(bytes: &[u8]) -> u64 {
 /// No branch depends on the length. A word that would reach beyond the end is read from the last eight bytes instead, and
 /// shifted to where it belongs.
 #[inline(always)]
-fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
+pub(super) fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
     let last = bytes.len() - 8;
     std::array::from_fn(|index| {
         let start = (8 * index).min(last);
