@@ -255,6 +255,48 @@ fn room_that_comes_by_the_stream_counts_as_well() {
     });
 }
 
+/// A socket that learns of its upgrade, or of its peer's end, in the middle of a message.
+#[test]
+fn a_message_in_progress_stays_whole_when_the_way_changes() {
+    within(LIMIT, || {
+        for len in [8, 30_000] {
+            let context = Context::new();
+            let (push, pull): (Push, Pull) = (new(&context), new(&context));
+            push.set_reconnect_interval(Some(Duration::from_millis(10)));
+            let events = push.monitor();
+            let endpoint = own_name();
+            push.connect(&endpoint).unwrap();
+            let part = |number: u64, more: bool| {
+                let mut part = ringmq::Message::from(&*numbered(number, len));
+                part.set_more(more);
+                part
+            };
+            push.send_part(part(0, true)).unwrap();
+            pull.bind(&endpoint).unwrap();
+            // The upgrade is complete on both sides, and known to the sender.
+            while !events.try_recv().is_ok_and(|record| is_shared(&record.event)) {
+                push.events().unwrap();
+            }
+            push.send_part(part(1, false)).unwrap();
+            push.send(numbered(2, len)).unwrap();
+            let came = pull.recv_multipart().unwrap();
+            assert_eq!((came.len(), number(&came[0]), number(&came[1])), (2, 0, 1));
+            assert_eq!(number(&pull.recv().unwrap()), 2);
+
+            // The rest of a message whose beginning went with the ring goes as well, and what follows does not.
+            push.send_part(part(3, true)).unwrap();
+            drop(pull);
+            wait_for(&events, crate::is_disconnected);
+            push.events().unwrap();
+            push.send_part(part(4, false)).unwrap();
+            push.send(numbered(5, len)).unwrap();
+            let pull: Pull = new(&context);
+            pull.bind(&endpoint).unwrap();
+            assert_eq!(number(&pull.recv().unwrap()), 5);
+        }
+    });
+}
+
 #[test]
 fn a_slow_peer_does_not_hold_up_the_others() {
     within(LIMIT, || {

@@ -66,8 +66,11 @@ impl Inbox {
         self.state != State::AwaitingTurn
     }
 
+    /// What the peer sent by the stream has been read. A peer that says so twice changes nothing.
     pub(crate) fn give_turn(&mut self) {
-        self.state = State::Plain;
+        if self.state == State::AwaitingTurn {
+            self.state = State::Plain;
+        }
     }
 
     /// The next part, if its whole message is there.

@@ -40,6 +40,12 @@ pub(crate) struct Rings {
 pub(crate) struct ShmEnd {
     pub(crate) wire: WireEnd,
     outgoing: Option<Outgoing>,
+    /// What `outgoing` is going to be when the message in progress is complete.
+    postponed: Option<Box<Outgoing>>,
+    /// The last part by the connection belongs to a message that is not complete.
+    within_wire: bool,
+    /// Parts are thrown away up to the end of their message.
+    skipping: bool,
     /// The rings of the present connection and, before it, of connections that were cut and are not read to their end. Where
     /// one begins and ends is marked in what comes by the wire.
     inboxes: VecDeque<Inbox>,
@@ -98,6 +104,9 @@ impl ShmEnd {
         Self {
             wire,
             outgoing: None,
+            postponed: None,
+            within_wire: false,
+            skipping: false,
             inboxes: VecDeque::new(),
             bell: None,
             sleeps: 0,
@@ -108,7 +117,8 @@ impl ShmEnd {
         }
     }
 
-    /// The connection has been upgraded: what is written from now on goes to the ring.
+    /// The connection has been upgraded: what is written from now on goes to the ring, but for the rest of a message that
+    /// has begun to go by the connection.
     pub(crate) fn upgrade(&mut self, rings: Rings) {
         self.wire.flush();
         // What an owner who does not read has from earlier connections goes now, if it is nothing.
@@ -123,7 +133,7 @@ impl ShmEnd {
         }
         self.bell = Some(rings.bell);
         self.broken = false;
-        self.outgoing = Some(Outgoing {
+        self.postponed = Some(Box::new(Outgoing {
             sender: Some(rings.sender),
             peer_hwm: rings.peer_hwm,
             written: 0,
@@ -133,15 +143,50 @@ impl ShmEnd {
             may_spill: false,
             within: false,
             _permit: rings.permit,
-        });
-        let link = &self.wire.link;
-        link.worker.push(Command::Switched(link.clone()));
+        }));
+        self.switch();
+    }
+
+    /// Writes to the ring from now on, if there is one to begin with and no message is in progress.
+    fn switch(&mut self) {
+        if self.within_wire {
+            return;
+        }
+        if let Some(outgoing) = self.postponed.take() {
+            self.outgoing = Some(*outgoing);
+            let link = &self.wire.link;
+            link.worker.push(Command::Switched(link.clone()));
+        }
+    }
+
+    /// A part is about to go by the connection. False if it belongs to a message whose beginning was lost with the ring.
+    #[inline]
+    fn begin_by_wire(&mut self, more: bool) -> bool {
+        if self.skipping {
+            self.skipping = more;
+            return false;
+        }
+        self.within_wire = more;
+        true
+    }
+
+    #[inline]
+    fn end_by_wire(&mut self) {
+        if self.postponed.is_some() {
+            self.switch();
+        }
+    }
+
+    /// The rest of the message in progress goes nowhere: its beginning is lost.
+    pub(crate) fn skip_rest(&mut self) {
+        self.skipping = true;
     }
 
     /// The connection is gone: what waits outside the ring goes by the wire of the next one. Returns how many messages were
     /// in the ring, of which nobody knows whether they arrived.
     pub(crate) fn cut(&mut self, epoch: u64) -> u64 {
         let link = self.wire.link.clone();
+        self.postponed = None;
         let Some(mut outgoing) = self.outgoing.take() else {
             return 0;
         };
@@ -160,7 +205,7 @@ impl ShmEnd {
 
     /// Whether messages go by shared memory now, or what came that way is still to be read.
     pub(crate) fn is_upgraded(&self) -> bool {
-        self.outgoing.is_some() || !self.inboxes.is_empty()
+        self.outgoing.is_some() || self.postponed.is_some() || !self.inboxes.is_empty()
     }
 
     /// Where the peer rings when it has done what this end waits for.
@@ -279,31 +324,41 @@ impl ShmEnd {
 
     #[inline]
     pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
-        match &mut self.outgoing {
-            Some(outgoing) => outgoing.write(message, &self.wire.link),
-            None => self.wire.write(message, epoch),
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.write(message, &self.wire.link);
+        } else if self.begin_by_wire(message.more()) {
+            self.wire.write(message, epoch);
+            self.end_by_wire();
         }
     }
 
     #[inline]
     pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
-        match &mut self.outgoing {
-            Some(outgoing) => outgoing.write_bytes(body, more, &self.wire.link),
-            None => self.wire.write_bytes(body, more, epoch),
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.write_bytes(body, more, &self.wire.link);
+        } else if self.begin_by_wire(more) {
+            self.wire.write_bytes(body, more, epoch);
+            self.end_by_wire();
         }
     }
 
     /// Writes one part by copying it if it fits; what does not fit becomes a share of the message.
     pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
-        match &mut self.outgoing {
-            Some(outgoing) => outgoing.write_shared(message, &self.wire.link),
-            None => self.wire.write_shared(message, epoch),
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.write_shared(message, &self.wire.link);
+        } else if self.begin_by_wire(message.more()) {
+            self.wire.write_shared(message, epoch);
+            self.end_by_wire();
         }
     }
 
     pub(crate) fn rollback(&mut self) {
         match &mut self.outgoing {
-            None => self.wire.rollback(),
+            None => {
+                self.wire.rollback();
+                self.within_wire = false;
+                self.switch();
+            }
             Some(outgoing) => {
                 outgoing.within = false;
                 match &mut outgoing.sender {

@@ -87,8 +87,15 @@ impl Socket {
     /// A connection and its rings are gone; the pipe goes on with the next.
     pub(super) fn severed(&mut self, key: PipeKey) {
         let Some(pipe) = self.pipes.get(key) else { return };
-        pipe.rollback();
+        let cut = pipe.rollback();
+        if let Some(shm) = pipe.shm().filter(|_| cut) {
+            shm.skip_rest();
+        }
         self.cut_rings(key);
+        if cut {
+            self.pipes.note_drop(key, DropCause::FateUnknown, 1);
+            self.report_drops();
+        }
         // What was not read yet still is; the wire takes the rest.
         self.pattern.behaviour().readable(&mut self.pipes, key);
         self.pattern.behaviour().writable(&mut self.pipes, key);
