@@ -5,6 +5,7 @@ mod kept;
 mod local;
 mod losses;
 mod newest;
+mod outgoing;
 mod shm;
 mod sizes;
 mod wire;
