@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_thread_reads_what_another_writes() {
-        let count = if cfg!(miri) { 200 } else { 200_000 };
+        let count = if cfg!(miri) { 200 } else { 20_000 };
         let (mut producer, mut consumer) = lane();
         let len = |number: usize| number * 31 % 300;
         let writing = thread::spawn(move || {
