@@ -13,6 +13,8 @@ use crate::arena;
 const CROWD: usize = 2000;
 /// The bound itself.
 const HALF_OPEN_MAX: usize = 1024;
+/// How many beside them have our READY and not said theirs.
+const ANSWERED_MAX: usize = 512;
 
 #[test]
 fn a_silent_crowd_is_bounded_and_good_peers_get_in() {
@@ -45,6 +47,52 @@ fn a_silent_crowd_is_bounded_and_good_peers_get_in() {
     for peer in crowd[CROWD - HALF_OPEN_MAX + 1..].iter_mut().step_by(100) {
         peer.handshake(1, "PUSH", None).unwrap();
         arena.expect_alive(peer);
+    }
+    assert!(arena.finish().is_empty());
+}
+
+/// Whoever has our READY may send messages, which would be lost if it were sent away then. So those keep their places, the
+/// others hear it later, and nobody is locked out by either.
+#[test]
+fn who_has_been_answered_is_not_sent_away() {
+    let mut arena = arena::pull(|_| {});
+    let mut crowd: Vec<RawPeer> = Vec::new();
+    for number in 0..CROWD {
+        let mut peer = arena.connect();
+        peer.send(&recipe::greeting(1)).unwrap();
+        peer.read_exact(64).unwrap();
+        if number < ANSWERED_MAX {
+            assert_eq!(peer.read_frame().unwrap().body[1..6], *b"READY");
+        }
+        crowd.push(peer);
+        if number % 100 == 0 {
+            arena.expect_alive(&mut arena.establish("PUSH"));
+            // The monitor keeps about a thousand events.
+            arena.ends();
+        }
+    }
+    arena.expect_alive(&mut arena.establish("PUSH"));
+    let (answered, others) = crowd.split_at_mut(ANSWERED_MAX);
+    let (gone, held) = others.split_at_mut(CROWD - ANSWERED_MAX - HALF_OPEN_MAX);
+    for peer in gone {
+        let fate = arena.fate(peer);
+        assert!(
+            matches!(fate, arena::Fate::Refused(_, DisconnectReason::LimitExceeded)),
+            "the oldest make room for others: {fate:?}"
+        );
+        assert_eq!(peer.received().len(), 64, "one was sent away after our READY");
+    }
+    // A held one that does not wait for us is answered then, and one that does when the place of another is free.
+    let (first, rest) = held[1..].split_first_mut().unwrap();
+    first.send(&recipe::ready("PUSH", None)).unwrap();
+    first.read_frame().unwrap();
+    arena.expect_alive(first);
+    for peer in answered {
+        peer.send(&recipe::ready("PUSH", None)).unwrap();
+        arena.expect_alive(peer);
+    }
+    for peer in &mut rest[..ANSWERED_MAX] {
+        peer.read_frame().unwrap();
     }
     assert!(arena.finish().is_empty());
 }

@@ -36,9 +36,13 @@ pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 1_000_000;
 /// Most bytes of topics that one peer may hold; it also bounds how deeply one peer can nest prefixes.
 pub const SUBSCRIPTION_BYTES_PER_PEER_MAX: usize = 64 * 1024 * 1024;
 
-/// Accepted connections of one listener whose handshake is not complete. Beyond it the oldest one is closed, so that
-/// silent connections cannot lock out good ones.
+/// Accepted connections of one worker whose handshake is not complete, and to which we have not said our part of it.
+/// Beyond it the oldest one is closed, so that silent connections cannot lock out good ones.
 pub const HALF_OPEN_MAX: usize = 1024;
+
+/// Accepted connections of one worker to which we have said our part while theirs is missing. They are not closed to make
+/// room, because the peer may have sent messages already. Beyond it we say ours only when theirs has come.
+pub const ANSWERED_MAX: usize = 512;
 
 /// How long the oldest of so many has before it makes room, in milliseconds. A crowd that comes back at once shakes hands
 /// as fast as a worker can, and closing one of it would only make it come again.

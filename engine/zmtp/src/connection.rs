@@ -58,6 +58,8 @@ struct Handshake {
     deadline: Option<Instant>,
     /// What is left of our greeting, for when the peer turns out to speak ZMTP 3.
     greeting_rest: Vec<u8>,
+    /// The length of what was said after the peer's greeting.
+    answer_len: usize,
 }
 
 #[derive(Debug)]
@@ -132,6 +134,7 @@ impl Connection {
                 .handshake_timeout
                 .and_then(|timeout| now.checked_add(timeout)),
             greeting_rest: greeting[first..].to_vec(),
+            answer_len: 0,
         };
         Connection {
             state: State::Greeting(Box::new(handshake)),
@@ -167,6 +170,18 @@ impl Connection {
     #[inline]
     pub fn transmit(&self) -> &[u8] {
         self.backlog.unsent()
+    }
+
+    /// How many bytes at the end of [`transmit`](Self::transmit) answer the peer's greeting, while its own part of the
+    /// handshake is missing. Once a peer has them it may take the handshake for done, and send messages. It need not wait
+    /// for them before it sends its part, so they may be held back until that has come.
+    pub fn answer_len(&self) -> usize {
+        match &self.state {
+            State::Identity(handshake) | State::Command(handshake) => {
+                handshake.answer_len.min(self.transmit().len())
+            }
+            _ => 0,
+        }
     }
 
     /// The first `count` bytes of [`transmit`](Self::transmit) have been sent. Panics if these
@@ -396,7 +411,9 @@ impl Connection {
         };
         handshake.minor = minor;
         let Handshake { mechanism, ours, .. } = &mut **handshake;
+        let before = self.backlog.unsent().len();
         mechanism.start(ours, &mut self.backlog);
+        handshake.answer_len = self.backlog.unsent().len() - before;
         self.state = match mem::replace(&mut self.state, State::Traffic) {
             State::Greeting(handshake) => State::Command(handshake),
             other => other,
@@ -410,9 +427,11 @@ impl Connection {
     /// The peer speaks ZMTP 2.0: sends our socket type and our routing id, which is all that there is to say.
     fn answer_zmtp2(&mut self) -> Progress {
         self.state = match mem::replace(&mut self.state, State::Traffic) {
-            State::Greeting(handshake) => {
+            State::Greeting(mut handshake) => {
+                let before = self.backlog.unsent().len();
                 self.backlog.push(&[self.socket_type.number()]);
                 self.backlog.push_frame(0, &[&handshake.ours.identity]);
+                handshake.answer_len = self.backlog.unsent().len() - before;
                 State::Identity(handshake)
             }
             other => other,

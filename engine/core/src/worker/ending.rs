@@ -156,8 +156,9 @@ impl Worker {
         if session.phase == Phase::Ending {
             return;
         }
-        if session.is_half_open() {
-            self.half_open.done();
+        let was_half_open = session.is_half_open();
+        if was_half_open {
+            self.half_open.done(session);
         }
         // libzmq ends the session for good when the peer broke the protocol.
         let broken = match &cause {
@@ -190,6 +191,9 @@ impl Worker {
             for op in [Op::Read, Op::Send, Op::Connect, Op::Bell] {
                 self.driver.cancel(token(slot, op));
             }
+        }
+        if was_half_open {
+            self.answer_held();
         }
     }
 

@@ -1,11 +1,19 @@
 //! Accepted connections whose handshake is not done: bounded. While there are too many the listener waits, for a crowd
 //! that means well shakes hands soon; who has not done so for a while makes room, the oldest first.
+//!
+//! A peer that has our READY may take the connection for established and send messages, although its own READY is still on
+//! its way or unread here. Closing it then would lose these. So only those make room that have not heard it, and only some
+//! at a time hear it before their own is here.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
+use super::{
+    Worker,
+    session::{Answer, Session},
+};
 use crate::limits;
 
 /// How long a connection has before it makes room for others.
@@ -17,12 +25,17 @@ struct Waiting {
     since: Instant,
 }
 
-/// Accepted and not established, in the order of acceptance.
+/// Accepted and not established.
 #[derive(Default)]
 pub(super) struct HalfOpen {
-    /// Place and serial number of the session; those that are done since are skipped.
+    /// Those that may make room, in the order of acceptance. Those that are done or answered since are skipped.
     waiting: VecDeque<Waiting>,
+    /// Those that may make room.
     count: usize,
+    /// Those that have heard our part of the handshake.
+    answered: usize,
+    /// Those that were to hear it while there were too many; who is done since is skipped.
+    held: VecDeque<(u32, u64)>,
 }
 
 impl HalfOpen {
@@ -36,10 +49,51 @@ impl HalfOpen {
     }
 
     /// A session has been established or is gone.
-    pub(super) fn done(&mut self) {
+    pub(super) fn done(&mut self, session: &Session) {
+        if session.answer == Answer::Given {
+            self.answered -= 1;
+        } else {
+            self.leave_waiting();
+        }
+    }
+
+    fn leave_waiting(&mut self) {
         self.count -= 1;
         if self.count == 0 {
             self.waiting.clear();
+            self.held.clear();
+        }
+    }
+
+    /// Whether the peer may be told our part of the handshake while its own is missing.
+    pub(super) fn may_answer(&mut self, answer: &mut Answer, slot: u32, serial: u64) -> bool {
+        if self.answered < limits::ANSWERED_MAX {
+            *answer = Answer::Given;
+            self.leave_waiting();
+            self.answered += 1;
+            return true;
+        }
+        if std::mem::replace(answer, Answer::Held) != Answer::Held {
+            self.held.push_back((slot, serial));
+        }
+        false
+    }
+
+    /// The peer is told our part of the handshake: from now on it keeps its place.
+    pub(super) fn has_answered(&mut self, session: &mut Session) {
+        if session.may_make_room() {
+            session.answer = Answer::Given;
+            self.answered += 1;
+            self.leave_waiting();
+        }
+    }
+
+    /// The next of those that may be answered now.
+    fn next_held(&mut self) -> Option<(u32, u64)> {
+        if self.answered < limits::ANSWERED_MAX {
+            self.held.pop_front()
+        } else {
+            None
         }
     }
 
@@ -76,6 +130,22 @@ impl HalfOpen {
         if self.waiting.len() > 2 * limits::HALF_OPEN_MAX {
             self.waiting
                 .retain(|waiting| is_waiting(waiting.slot, waiting.serial));
+            self.held.retain(|&(slot, serial)| is_waiting(slot, serial));
+        }
+    }
+}
+
+impl Worker {
+    /// One has left: another, whose peer waits for it, hears our part of the handshake.
+    pub(super) fn answer_held(&mut self) {
+        while let Some((slot, serial)) = self.half_open.next_held() {
+            let session = self.sessions.get_mut(slot);
+            let Some(session) = session.filter(|session| session.serial == serial && session.may_make_room())
+            else {
+                continue;
+            };
+            session.answer = Answer::NotGiven;
+            self.pump_control(slot);
         }
     }
 }

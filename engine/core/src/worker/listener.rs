@@ -168,7 +168,7 @@ impl Worker {
         self.half_open.is_crowded(Instant::now(), |slot, serial| {
             sessions
                 .get(slot)
-                .is_some_and(|session| session.serial == serial && session.is_half_open())
+                .is_some_and(|session| session.serial == serial && session.may_make_room())
         })
     }
 
@@ -245,7 +245,7 @@ impl Worker {
             if self
                 .sessions
                 .get(slot)
-                .is_some_and(|session| session.serial == serial && session.is_half_open())
+                .is_some_and(|session| session.serial == serial && session.may_make_room())
             {
                 self.refuse_half_open(slot);
             }
@@ -254,7 +254,7 @@ impl Worker {
         self.half_open.prune(|slot, serial| {
             sessions
                 .get(slot)
-                .is_some_and(|session| session.serial == serial && session.is_half_open())
+                .is_some_and(|session| session.serial == serial && session.may_make_room())
         });
     }
 

@@ -18,18 +18,32 @@ impl Worker {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
+        let may_be_held = session.may_make_room();
         {
             let mut side = lock(&session.link.receive.side);
             let layer_speaks = side.has_layer_output();
             let Some(connection) = &mut side.connection else {
                 return;
             };
-            let bytes = connection.transmit();
-            if bytes.is_empty() && !layer_speaks || session.link.transmit.has_control() {
+            if session.link.transmit.has_control() {
                 return;
             }
-            session.link.transmit.push_control(bytes);
-            let count = bytes.len();
+            let mut held = if may_be_held { connection.answer_len() } else { 0 };
+            if held > 0
+                && self
+                    .half_open
+                    .may_answer(&mut session.answer, slot, session.serial)
+            {
+                held = 0;
+            }
+            let count = connection.transmit().len() - held;
+            if count == 0 && !layer_speaks {
+                return;
+            }
+            session
+                .link
+                .transmit
+                .push_control(&connection.transmit()[..count]);
             connection.transmitted(count);
         }
         self.list_for_sending(slot);

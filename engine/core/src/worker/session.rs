@@ -88,6 +88,15 @@ pub(super) enum Reading {
     Lent,
 }
 
+/// Whether an accepted peer was told what lets it send messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    NotGiven,
+    /// It will be when its own part of the handshake is there, or when others are done.
+    Held,
+    Given,
+}
+
 /// What the send side is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sending {
@@ -125,6 +134,7 @@ pub(super) struct Session {
     /// The worker watches what the application gathers.
     pub(super) watched: bool,
     pub(super) sending: Sending,
+    pub(super) answer: Answer,
     /// Looks at the ring that found nothing, since the last that found something.
     pub(super) idle_looks: u32,
     /// Why the socket ended the connection.
@@ -203,6 +213,7 @@ impl Session {
             attendance_deadline: None,
             watched: false,
             sending: Sending::Nothing,
+            answer: Answer::NotGiven,
             idle_looks: 0,
             dismissal: Dismissal::default(),
             retiring: None,
@@ -270,6 +281,11 @@ impl Session {
 
     pub(super) fn is_half_open(&self) -> bool {
         self.dial.is_none() && self.phase.is_handshaking()
+    }
+
+    /// It may be closed to make room for others: the peer cannot have sent a message yet, which would be lost.
+    pub(super) fn may_make_room(&self) -> bool {
+        self.is_half_open() && self.answer != Answer::Given
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -398,6 +414,7 @@ impl Worker {
             let count = connection.transmit().len();
             connection.transmitted(count);
         }
+        self.half_open.has_answered(session);
         if self.begin_upgrade(slot) {
             self.list_for_sending(slot);
             self.advance_upgrade(slot);
@@ -411,8 +428,9 @@ impl Worker {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        if session.is_half_open() {
-            self.half_open.done();
+        let was_half_open = session.is_half_open();
+        if was_half_open {
+            self.half_open.done(session);
         }
         session.phase = Phase::Established;
         let peer = {
@@ -483,6 +501,9 @@ impl Worker {
         self.list_for_sending(slot);
         if orphaned {
             self.retire(slot, Some(Duration::ZERO));
+        }
+        if was_half_open {
+            self.answer_held();
         }
     }
 

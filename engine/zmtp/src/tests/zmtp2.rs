@@ -35,6 +35,29 @@ fn feed(connection: &mut Connection, input: &[u8], now: Instant) -> Result<Vec<E
     }
 }
 
+/// What a driver may hold back is our part of the handshake, and nothing of the greeting, which the peer needs for its own.
+#[test]
+fn the_answer_is_what_lets_the_peer_send() {
+    let now = Instant::now();
+    for (greeting, last) in [
+        (wire::greeting(1, b"NULL"), wire::ready(SocketType::Router)),
+        ([SIGNATURE, b"\x01"].concat(), b"\x06\0\x05alice".to_vec()),
+    ] {
+        let mut connection = Connection::new(welcoming(Dealer), now);
+        assert_eq!(connection.answer_len(), 0);
+        feed(&mut connection, &greeting, now).unwrap();
+        let before = connection.transmit().len() - connection.answer_len();
+        let is_zmtp2 = greeting.len() < 64;
+        assert_eq!(before, if is_zmtp2 { 11 } else { 64 });
+        connection.transmitted(before);
+        assert_eq!(connection.answer_len(), connection.transmit().len());
+        assert!(connection.answer_len() > 0);
+        assert_eq!(feed(&mut connection, &last, now).unwrap(), [Event::Handshaken]);
+        assert_eq!(connection.answer_len(), 0, "it is due now");
+        assert!(!connection.transmit().is_empty());
+    }
+}
+
 #[test]
 fn the_greeting_waits_for_the_version() {
     let now = Instant::now();
