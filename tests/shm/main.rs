@@ -1,6 +1,7 @@
 //! `ipc://` between RingMQ sockets: messages go by shared memory, whatever their size, and whatever the peer does.
 //!
-//! With `RINGMQ_SOAK` in the environment, what is repeated is repeated ten times as often.
+//! With a number as `RINGMQ_SOAK` in the environment, what is repeated is repeated so many times as often: 100 for a million
+//! round trips, and 34 for ten thousand connections, each with both drivers.
 
 #![forbid(unsafe_code)]
 
@@ -34,11 +35,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// How often, in a run that somebody waits for.
 pub(crate) fn often(times: usize) -> usize {
-    if std::env::var_os("RINGMQ_SOAK").is_some() {
-        times * 10
-    } else {
-        times
-    }
+    let factor = std::env::var("RINGMQ_SOAK").ok();
+    times * factor.map_or(1, |factor| factor.parse().expect("RINGMQ_SOAK is a number"))
 }
 
 /// A name that nobody else has.

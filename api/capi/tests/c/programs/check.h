@@ -65,14 +65,19 @@ static inline void set_int(void *socket, int option, int value)
 }
 
 /* Binds to a port of the system's choice and connects the other socket to it. */
-static inline void meet(void *binder, void *connecter)
+static inline void meet_at(void *binder, void *connecter, const char *wanted)
 {
     char endpoint[256];
     size_t size = sizeof endpoint;
-    CHECK(zmq_bind(binder, "tcp://127.0.0.1:*") == 0);
+    CHECK(zmq_bind(binder, wanted) == 0);
     CHECK(zmq_getsockopt(binder, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
     CHECK(size == strlen(endpoint) + 1);
     CHECK(zmq_connect(connecter, endpoint) == 0);
+}
+
+static inline void meet(void *binder, void *connecter)
+{
+    meet_at(binder, connecter, "tcp://127.0.0.1:*");
 }
 
 #endif
