@@ -45,6 +45,26 @@ fn bytes_are_bounded_beside_messages() {
     assert_eq!(taken_alone(1_000, changed), 1_000);
 }
 
+/// Over inproc a send succeeds as soon as what was in its way has been received, whether or not the receiver calls again.
+#[test]
+fn what_was_received_is_out_of_the_way_at_once() {
+    let context = Context::new();
+    let (push, pull): (Push, Pull) = (sender(&context), receiver(&context));
+    push.set_send_bytes_max(Some(10_000));
+    pull.bind("inproc://bytes").unwrap();
+    push.connect("inproc://bytes").unwrap();
+    for _ in 0..20 {
+        let mut sent = 0;
+        while push.try_send(&[1; 2_500]).is_ok() {
+            sent += 1;
+        }
+        assert_eq!(sent, 4);
+        for _ in 0..sent {
+            assert_eq!(pull.try_recv().unwrap().len(), 2_500);
+        }
+    }
+}
+
 #[test]
 fn whoever_waits_for_bytes_goes_on_when_they_are_gone() {
     for transport in TRANSPORTS {

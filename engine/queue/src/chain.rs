@@ -219,7 +219,7 @@ impl<T> ChainProducer<T> {
             self.append_segment();
         }
         // SAFETY: as in `stage`, the slot is empty and ours.
-        fill(unsafe { self.slots.place(self.staged) });
+        fill(unsafe { self.slots.value_at(self.staged) });
         self.slots.expect_write(advance(self.staged, AHEAD));
         self.staged = advance(self.staged, 1);
     }

@@ -71,18 +71,6 @@ impl<T> Slots<T> {
         });
     }
 
-    /// Where a value for the slot of `position` is to be written; what the slot held is forgotten.
-    ///
-    /// # Safety
-    ///
-    /// As for [`write`](Self::write), for as long as the address is used.
-    #[inline(always)]
-    pub(crate) unsafe fn place(&self, position: usize) -> *mut T {
-        // SAFETY: passed on to the caller.
-        let slot = unsafe { self.slot(position) };
-        slot.with_mut(|slot| slot.cast())
-    }
-
     /// Moves the value out of the slot of `position`.
     ///
     /// # Safety
@@ -97,11 +85,11 @@ impl<T> Slots<T> {
         slot.with(|slot| unsafe { (*slot).assume_init_read() })
     }
 
-    /// Address of the value in the slot of `position`.
+    /// Address of the value in the slot of `position`, or of the room for one.
     ///
     /// # Safety
     ///
-    /// The slots have not been freed, the slot holds a value, and nobody writes to the slot now.
+    /// The slots have not been freed, and nobody else writes to the slot while the address is used.
     #[inline(always)]
     pub(crate) unsafe fn value_at(&self, position: usize) -> *mut T {
         // SAFETY: passed on to the caller.

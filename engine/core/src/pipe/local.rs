@@ -23,10 +23,6 @@ use crate::{
 /// No threshold is set.
 const NEVER: u64 = u64::MAX;
 
-/// The other side is told what was read after this part of the mark, and after this many messages at most.
-const TELL_PARTS: u64 = 64;
-const TELL_STEP_MAX: u64 = 16;
-
 /// The mark of a side that has not turned up.
 const ABSENT: u64 = u64::MAX;
 
@@ -74,8 +70,6 @@ pub(crate) struct LocalEnd {
     consumed: u64,
     /// Messages that were written and then dropped.
     dropped: u64,
-    /// The count at which the other side is told how many were read.
-    tell_at: u64,
 }
 
 impl Side {
@@ -159,7 +153,6 @@ impl LocalEnd {
             written: 0,
             consumed: 0,
             dropped: 0,
-            tell_at: 0,
         }
     }
 
@@ -345,7 +338,6 @@ impl LocalEnd {
     }
 
     fn read_slow(&mut self, message: &mut Message, closed: bool, dwell: Dwell) -> Read {
-        self.tell_rest();
         // What comes next is often already on its way, and waiting for it costs less than being told of it.
         let dwell = if closed { Dwell::Pauses } else { dwell };
         let soon = dwell.await_arrival(|| self.has_queued());
@@ -362,50 +354,20 @@ impl LocalEnd {
     #[inline]
     fn took_message(&mut self) {
         self.consumed += 1;
-        // Partner of the heavy fence in `ask_for_room`.
-        light_fence();
-        let unblock_at = self.theirs().unblock_at.load(Ordering::Relaxed);
-        if self.consumed >= self.tell_at.min(unblock_at) {
-            self.tell_consumed(unblock_at);
-        }
-    }
-
-    /// Tells the other side how many were read, and wakes it if it waits for that many.
-    ///
-    /// While the queue flows it is told after every few, because each time costs both sides a line. It then finds the mark
-    /// reached that much too early. Whoever waits for half of the mark is told with the very message; and if that had been
-    /// read when the question was asked, what the asker had been told is more than half of it, and it does not wait.
-    fn tell_consumed(&mut self, unblock_at: u64) {
-        // Release: partner of the load in `taken`.
+        // Release: partner of the load in `taken`. With every message: a writer may wait for bytes, of which only the count
+        // of messages tells, and the reader need not call again.
         self.mine().consumed.store(self.consumed, Ordering::Release);
-        self.tell_at = self.consumed + self.tell_step();
         // Partner of the heavy fence in `ask_for_room`.
         light_fence();
         let theirs = self.theirs();
-        if self.consumed >= unblock_at.min(theirs.unblock_at.load(Ordering::Relaxed))
+        if self.consumed >= theirs.unblock_at.load(Ordering::Relaxed)
             && theirs.unblock_at.swap(NEVER, Ordering::Relaxed) != NEVER
         {
             theirs.notify(SocketCommand::Writable);
         }
     }
 
-    fn tell_step(&self) -> u64 {
-        let send = self.theirs().send_hwm.load(Ordering::Relaxed);
-        match (send, self.mine().receive_hwm.load(Ordering::Relaxed)) {
-            (0, _) | (_, 0) => TELL_STEP_MAX,
-            (send, receive) => (send.saturating_add(receive) / TELL_PARTS).clamp(1, TELL_STEP_MAX),
-        }
-    }
-
-    /// The queue is empty: the other side is told of every message read.
-    fn tell_rest(&mut self) {
-        if self.mine().consumed.load(Ordering::Relaxed) != self.consumed {
-            self.tell_consumed(NEVER);
-        }
-    }
-
     pub(crate) fn watch(&mut self) -> bool {
-        self.tell_rest();
         self.mine().waiting.store(true, Ordering::Relaxed);
         // Partner of the light fence in `publish`.
         heavy_fence();

@@ -47,7 +47,6 @@ unsafe fn store_pair(place: *mut Slot, pair: usize, words: [u64; 2]) {
 
 /// A message, or a piece of one. Only whole messages leave the queue as they are.
 #[repr(transparent)]
-#[derive(Debug, Default)]
 pub(crate) struct Slot(Message);
 
 /// A message whose body begins in a slot and goes on in the next ones.
@@ -153,7 +152,7 @@ impl Slot {
             _ => self.0.len(),
         };
         debug_assert!(matches!(self.0.kind, Kind::Spread | Kind::Inline));
-        // SAFETY: `begin` has initialised that many bytes of the slot, and `set_slice` of at most as many as well.
+        // SAFETY: `begin` has initialised that many bytes of the slot, and `write` of as many as the slot says.
         unsafe { slice::from_raw_parts((&raw const self.0.body).cast::<u8>(), len) }
     }
 }
