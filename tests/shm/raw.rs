@@ -32,6 +32,8 @@ pub(crate) struct Rings {
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
     pub(crate) memory: Memory,
+    /// Wakes the peer with nothing to say.
+    pub(crate) ringer: Ringer,
     _bell: Bell,
 }
 
@@ -180,6 +182,7 @@ impl Raw {
         assert_eq!(self.step().expect("an offer comes")[0], OFFER);
         let [theirs, ringer] = <[OwnedFd; 2]>::try_from(std::mem::take(&mut self.descriptors)).unwrap();
         let theirs = PeerSegment::open(theirs, 64 << 20).unwrap();
+        let again = Ringer::from_peer(ringer.try_clone().unwrap()).unwrap();
         let ringer = Ringer::from_peer(ringer).unwrap();
         self.say(&[MAPPED], &[]);
         assert_eq!(self.step().expect("an answer comes"), [MAPPED]);
@@ -190,6 +193,7 @@ impl Raw {
             sender,
             receiver,
             memory,
+            ringer: again,
             _bell: bell,
         }
     }

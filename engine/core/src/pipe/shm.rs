@@ -366,10 +366,13 @@ impl ShmEnd {
 
     #[inline]
     pub(crate) fn read(&mut self, message: &mut Message, closed: bool, dwell: Dwell) -> Read {
-        if let Some(inbox) = self.inboxes.front_mut()
-            && inbox.read(message) == Taken::Part
-        {
-            return Read::Part;
+        if let Some(inbox) = self.inboxes.front_mut() {
+            match inbox.read(message) {
+                Taken::Part => return Read::Part,
+                Taken::Nothing => {}
+                // Told only once.
+                Taken::Violation => self.report_violation(),
+            }
         }
         self.read_slow(message, closed, dwell)
     }
@@ -427,6 +430,7 @@ impl ShmEnd {
         true
     }
 
+    #[cold]
     fn report_violation(&mut self) {
         if !std::mem::replace(&mut self.broken, true) {
             let link = &self.wire.link;
