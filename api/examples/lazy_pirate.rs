@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use ringmq::{Context, Error, Rep, Req};
 
 const PATIENCE: Duration = Duration::from_millis(100);
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 20;
 
 /// Asks until an answer comes. The socket takes a question before the answer to the last one, and only the answer to that.
 fn ask(client: &Req, question: &str) -> Result<String, Error> {

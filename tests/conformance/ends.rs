@@ -128,8 +128,12 @@ fn a_refused_peer_comes_in_when_the_routing_id_is_free() {
             });
         });
         drop(holder);
-        next.send("my turn").unwrap();
-        assert_eq!(texts(&router), ["name", "my turn"]);
+        // What it says to a router that has not noticed that is lost with a connection that is refused.
+        eventually("it is let in", || {
+            let _ = next.try_send("my turn");
+            router.recv_within(MOMENT).is_ok_and(|name| name == "name")
+        });
+        assert_eq!(texts(&router), ["my turn"]);
     }
 }
 
@@ -179,10 +183,12 @@ fn what_cannot_be_sent_keeps_a_context_until_linger_is_over() {
     }
     let other: Pull = receiver(&context);
     other.bind("inproc://other").unwrap();
-    drop((push, other));
     let before = Instant::now();
-    let unfinished = context.term(Some(Duration::from_millis(1))).unwrap_err();
+    drop((push, other));
+    let ended = context.term(Some(Duration::from_millis(1)));
+    // A machine that is busy may let the time pass before anybody looks.
     if before.elapsed() < Duration::from_millis(200) {
+        let unfinished = ended.unwrap_err();
         assert_eq!(unfinished.blocking.len(), 1);
         let blocker = &unfinished.blocking[0];
         assert_eq!(

@@ -29,14 +29,14 @@ mod waiting;
 mod ws;
 mod zmtp2;
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use ringmq::kind::{HasParts, Kind, Receives, Sends};
 use ringmq::{Context, Error, Socket};
 
-/// Longer than anything here takes; what takes longer has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than anything here takes, on a machine that is busy with other things as well; what takes longer has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Long enough for what must not come to come if it did.
 pub(crate) const MOMENT: Duration = Duration::from_millis(50);
 
@@ -110,6 +110,12 @@ pub(crate) fn texts<K: Receives + HasParts>(socket: &Socket<K>) -> Vec<String> {
         .iter()
         .map(|part| String::from_utf8_lossy(part).into_owned())
         .collect()
+}
+
+/// A number that is not given twice, by which a test knows what it has just sent.
+pub(crate) fn next_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Relaxed)
 }
 
 /// Nothing comes.

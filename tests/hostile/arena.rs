@@ -15,7 +15,7 @@ use ringmq_tests::recipe;
 /// The pause of the good peer between two messages.
 const PACE: Duration = Duration::from_millis(1);
 /// How long the good peer's messages may take. Generous, for machines that are busy with other tests.
-const GOOD_PATIENCE: Duration = Duration::from_secs(20);
+const GOOD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One message.
 pub(crate) type Parts = Vec<Vec<u8>>;

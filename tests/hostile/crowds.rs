@@ -1,7 +1,5 @@
 //! Connections that do nothing, in numbers.
 
-use std::time::{Duration, Instant};
-
 use ringmq::monitor::{DisconnectReason, Event};
 use ringmq::{Context, Pull, Push};
 use ringmq_tests::raw_peer::{PATIENCE, RawPeer};
@@ -23,13 +21,7 @@ fn a_silent_crowd_is_bounded_and_good_peers_get_in() {
     for number in 0..CROWD {
         crowd.push(arena.connect());
         if number % 100 == 0 {
-            let start = Instant::now();
             arena.expect_alive(&mut arena.establish("PUSH"));
-            assert!(
-                start.elapsed() < Duration::from_secs(5),
-                "a good peer has waited for {:?}",
-                start.elapsed()
-            );
             // The monitor keeps about a thousand events.
             arena.ends();
         }

@@ -63,11 +63,7 @@ fn announced_gigabytes_cost_what_was_received() {
     }
     expect_service(&subject, address);
     // 200 connections, of each of which a page of body has come.
-    let growth = process::poll_until(
-        Duration::from_secs(2),
-        || growth_kib(&subject, before),
-        |&kib| kib > 200 * 4,
-    );
+    let growth = process::poll_until(PATIENCE, || growth_kib(&subject, before), |&kib| kib > 200 * 4);
     println!("200 frames of 1 GiB, 4 KiB of each received: {growth} KiB");
     assert!(growth < SLACK_KIB, "{growth} KiB");
     drop(peers);
@@ -130,11 +126,7 @@ fn halves_of_messages_leave_nothing_behind() {
     burst(100);
     let before = resident_kib(subject.pid());
     burst(1000);
-    let growth = process::poll_until(
-        Duration::from_secs(2),
-        || growth_kib(&subject, before),
-        |&kib| kib < 2048,
-    );
+    let growth = process::poll_until(PATIENCE, || growth_kib(&subject, before), |&kib| kib < 2048);
     println!("1000 halves of 100 KiB: {growth} KiB");
     assert!(growth < SLACK_KIB, "{growth} KiB");
     let said = subject.end();
@@ -216,7 +208,7 @@ fn data_for_a_publisher_is_not_kept() {
 /// What a publisher is sent must not keep it from seeing that the sender has gone.
 #[test]
 fn a_publisher_that_is_flooded_serves_its_subscribers() {
-    watchdog::within(Duration::from_secs(50), || {
+    watchdog::within(Duration::from_secs(300), || {
         let context = Context::new();
         let publisher = Pub::new(&context).unwrap();
         publisher.bind("tcp://127.0.0.1:*").unwrap();

@@ -9,7 +9,7 @@ use ringmq_tests::watchdog::within;
 
 use crate::peer::{PATIENCE, Wire, own_endpoint, ring_context};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(300);
 
 fn stock(kind: i32) -> StockSocket {
     let socket = StockContext::new().socket(kind).unwrap();

@@ -8,7 +8,7 @@ use crate::meet::{BINDS, Binds, join, lengths, next_subscription, pattern, send_
 use crate::peer::{self, ENGINES, Engine, Kind, Parts, Peer, Wire};
 
 /// How long one pair may take, with all engines and both ways to meet.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(300);
 
 macro_rules! pairs {
     ($($name:ident: $left:ident $right:ident;)*) => {

@@ -13,7 +13,7 @@ use ringmq::monitor::{Event, MonitorReceiver};
 use ringmq_stock::constants::{errno, event, flag, option, socket_type};
 
 /// How long anything that must happen may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The parts of a message.
 pub(crate) type Parts = Vec<Vec<u8>>;

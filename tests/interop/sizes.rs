@@ -7,7 +7,7 @@ use ringmq_tests::watchdog::within;
 use crate::meet::{BINDS, Binds, lengths, pattern, two};
 use crate::peer::{ENGINES, Engine, Kind, Parts, Peer, Wire};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;

@@ -90,7 +90,7 @@ fn collect(from: &dyn Raw, peer: &[u8], length: usize) -> Vec<u8> {
 
 #[test]
 fn streams_see_the_same_of_each_other() {
-    within(Duration::from_secs(30), || {
+    within(Duration::from_secs(300), || {
         for (left, right) in [
             (Engine::RingMq, Engine::RingMq),
             (Engine::RingMq, Engine::Stock),

@@ -8,7 +8,7 @@ use ringmq_tests::watchdog::within;
 use crate::meet::{BINDS, next_subscription, tune_in, two};
 use crate::peer::{self, ENGINES, Fault, Kind, PATIENCE, Parts, Peer, Wire};
 
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(300);
 
 fn text(text: &str) -> Parts {
     vec![text.as_bytes().to_vec()]

@@ -29,9 +29,9 @@ pub(crate) const NEIGHBOUR: &str = env!("CARGO_BIN_EXE_neighbour");
 pub(crate) const DRIVERS: [&str; 2] = ["uring", "epoll"];
 
 /// Longer than anything takes that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a test may take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// How often, in a run that somebody waits for.
 pub(crate) fn often(times: usize) -> usize {

@@ -7,7 +7,7 @@ use ringmq_tests::process::{descriptors, look_away, maps, poll_until};
 use ringmq_tests::subject::Subject;
 use ringmq_tests::watchdog::within;
 
-use crate::{DRIVERS, LIMIT, NEIGHBOUR, often};
+use crate::{DRIVERS, LIMIT, NEIGHBOUR, PATIENCE, often};
 
 #[test]
 fn connections_leave_nothing_behind() {
@@ -37,7 +37,7 @@ fn connections_leave_nothing_behind() {
             for _ in 0..often(3) {
                 make("connections");
             }
-            let left = poll_until(Duration::from_secs(10), held, |now| *now <= baseline);
+            let left = poll_until(PATIENCE, held, |now| *now <= baseline);
             println!("{driver}: {left:?} descriptors and maps, {baseline:?} before");
             assert!(left <= baseline, "{driver}: {left:?}, {baseline:?} before");
             child.into_inner().end();

@@ -76,6 +76,21 @@ pub fn poll_until<T>(limit: Duration, mut measure: impl FnMut() -> T, content: i
     }
 }
 
+/// Waits until no thread of a process has woken up for a whole second, for at most `limit`. False if that was in vain: a
+/// machine that is busy may make the last work last, but not for ever.
+pub fn comes_to_rest(pid: u32, limit: Duration) -> bool {
+    let mut before = voluntary_switches(pid);
+    poll_until(
+        limit,
+        || {
+            look_away(Duration::from_secs(1));
+            let now = voluntary_switches(pid);
+            std::mem::replace(&mut before, now) == before
+        },
+        |&rests| rests,
+    )
+}
+
 /// Waits while a process that has nothing to do should do nothing: the only way to see that is to look away.
 pub fn look_away(time: Duration) {
     std::thread::sleep(time);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::recipe::{self, COMMAND, LONG};
 
 /// How long a peer waits for bytes that should come.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One end of a TCP connection, without any ZMTP of its own.
 #[derive(Debug)]

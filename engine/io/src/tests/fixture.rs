@@ -14,7 +14,7 @@ use std::{
 };
 
 /// How long a test waits for what must happen before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Counts the buffers that are alive.
 #[derive(Clone, Default)]
