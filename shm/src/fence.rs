@@ -16,44 +16,16 @@
 use std::{io, sync::atomic::compiler_fence};
 
 #[cfg(not(any(loom, miri)))]
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
+use ringmq_queue::membarrier::GLOBAL;
 use ringmq_queue::sync::{Ordering::SeqCst, fence};
-
-#[cfg(not(any(loom, miri)))]
-const UNKNOWN: u8 = 0;
-/// The process is registered and can issue the barrier itself.
-#[cfg(not(any(loom, miri)))]
-const MEMBARRIER: u8 = 1;
-/// The kernel refused: the process fences on both sides and promises nothing.
-#[cfg(not(any(loom, miri)))]
-const FENCE: u8 = 2;
-
-/// Leaves `UNKNOWN` once and does not change afterwards: what was promised to peers stays true or is an error.
-#[cfg(not(any(loom, miri)))]
-static MODE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 /// Registers the process with the kernel once. True if it can issue the barrier, and may promise so.
 pub(crate) fn register() -> bool {
     #[cfg(any(loom, miri))]
     return false;
     #[cfg(not(any(loom, miri)))]
-    {
-        let mode = MODE.load(Relaxed);
-        if mode != UNKNOWN {
-            return mode == MEMBARRIER;
-        }
-        // The barrier is issued once as well: a filter may let one command pass and not the other.
-        let can = membarrier(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED).is_ok()
-            && membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED).is_ok();
-        let wanted = if can { MEMBARRIER } else { FENCE };
-        // Two threads can get different answers when only one of them is sandboxed; the first decision binds both.
-        let decided = match MODE.compare_exchange(UNKNOWN, wanted, Relaxed, Relaxed) {
-            Ok(_) => wanted,
-            Err(other) => other,
-        };
-        decided == MEMBARRIER
-    }
+    // Never revoked: what was promised to peers stays true or is an error.
+    GLOBAL.register()
 }
 
 /// Orders the sleeper's earlier stores before its later loads, as seen by peers that run the light fence.
@@ -70,12 +42,8 @@ pub(crate) fn register() -> bool {
 #[inline(never)]
 pub fn heavy_fence() -> io::Result<()> {
     #[cfg(not(any(loom, miri)))]
-    if MODE.load(Relaxed) == MEMBARRIER {
-        // The call orders the processors; these keep the compiler from moving the caller's accesses across it.
-        compiler_fence(SeqCst);
-        membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED)?;
-        compiler_fence(SeqCst);
-        return Ok(());
+    if GLOBAL.is_granted() {
+        return GLOBAL.issue();
     }
     // Partner: `Light::fence`, which is a full fence because this process has promised nothing.
     fence(SeqCst);
@@ -111,14 +79,4 @@ impl Light {
         // Partner: the fence or the system call in `heavy_fence`.
         fence(SeqCst);
     }
-}
-
-/// Issues one `membarrier` command.
-#[cfg(not(any(loom, miri)))]
-fn membarrier(command: libc::c_int) -> io::Result<()> {
-    // SAFETY: membarrier takes three integers and touches no memory of the caller.
-    if unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) } == 0 {
-        return Ok(());
-    }
-    Err(io::Error::last_os_error())
 }

@@ -5,16 +5,16 @@
 //! the sleeper once per sleep, so the busy side gets a fence that costs nothing and the sleeper pays for both with
 //! `membarrier(2)`, which makes every running thread of the process execute a full barrier.
 //!
-//! # Why the pair is right in every mode
+//! # Why the pair is right whatever the kernel has answered
 //!
-//! The mode is one static word. It leaves `UNKNOWN` once, by compare-and-swap, after registration was tried: to
-//! `MEMBARRIER` if the kernel registered the process, to `FENCE` if it refused.
+//! The answer is one static word of [`PRIVATE`](crate::membarrier::PRIVATE). It leaves `UNKNOWN` once, after registration was
+//! tried: to `GRANTED`, or to `REFUSED`.
 //!
 //! | light side read | what it does | heavy side can only have acted in | why the pair orders |
 //! |---|---|---|---|
-//! | `UNKNOWN` | full fence | any mode | the system call is a full barrier of its caller, so there are two full fences |
-//! | `FENCE` | full fence | any mode | two full fences |
-//! | `MEMBARRIER` | compiler fence | `MEMBARRIER` | the system call puts a full barrier into the light side's instruction stream |
+//! | `UNKNOWN` | full fence | any state | the system call is a full barrier of its caller, so there are two full fences |
+//! | `REFUSED` | full fence | any state | two full fences |
+//! | `GRANTED` | compiler fence | `GRANTED` | the system call puts a full barrier into the light side's instruction stream |
 //!
 //! For the last row: program order is store, light fence, load. If the barrier lands before the load, the load comes
 //! after everything the heavy side stored before the call and sees the flag. If it lands after the load, it also lands
@@ -22,9 +22,9 @@
 //! thread that is not running when the call is made passes through the scheduler, which is a full barrier as well.
 //! The heavy side never acts on `UNKNOWN`: it decides first, and a lost compare-and-swap tells it the other's decision.
 //!
-//! A sandbox installed after registration can make the call fail later. Then the mode leaves `MEMBARRIER` by way of
-//! `REVOKING` to `FENCE`. A light side that had just read `MEMBARRIER` may still have its store in a store buffer. Its
-//! load of the mode lies between its store and its load of the flag and those retire in order, so that store is visible
+//! A sandbox installed after registration can make the call fail later. Then the answer leaves `GRANTED` by way of
+//! `REVOKING` to `REFUSED`. A light side that had just read `GRANTED` may still have its store in a store buffer. Its
+//! load of the answer lies between its store and its load of the flag and those retire in order, so that store is visible
 //! within the time a processor needs to drain a store buffer, which is well below a microsecond. A heavy side that
 //! meets `REVOKING` waits two milliseconds, more than a thousand times that, before its second look. Unlike the table,
 //! this argument is about processors and not about the memory model; it is needed at most once in a process.
@@ -32,32 +32,11 @@
 //! loom and Miri do not know `membarrier`; there, both sides are a sequentially consistent fence.
 
 #[cfg(not(any(loom, miri)))]
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed, compiler_fence};
-#[cfg(not(any(loom, miri)))]
-use std::time::Duration;
+use std::sync::atomic::compiler_fence;
 
+#[cfg(not(any(loom, miri)))]
+use crate::membarrier::PRIVATE;
 use crate::sync::{Ordering::SeqCst, fence};
-
-/// Nobody has asked the kernel yet.
-#[cfg(not(any(loom, miri)))]
-const UNKNOWN: u8 = 0;
-/// The process is registered: the heavy side issues the barrier for everybody.
-#[cfg(not(any(loom, miri)))]
-const MEMBARRIER: u8 = 1;
-/// The kernel refused: both sides fence.
-#[cfg(not(any(loom, miri)))]
-const FENCE: u8 = 2;
-/// The kernel has begun to refuse: light sides already fence, heavy sides wait for those that did not.
-#[cfg(not(any(loom, miri)))]
-const REVOKING: u8 = 3;
-
-/// How long a heavy side waits for store buffers when the kernel takes `membarrier` away from a running process.
-#[cfg(not(any(loom, miri)))]
-const DRAIN: Duration = Duration::from_millis(2);
-
-/// The mode of the process. A loom atomic cannot be static and the model has no modes, hence not from `sync`.
-#[cfg(not(any(loom, miri)))]
-static MODE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 /// Orders the busy side's earlier stores before its later loads, as seen by a thread that calls [`heavy_fence`].
 ///
@@ -67,9 +46,9 @@ static MODE: AtomicU8 = AtomicU8::new(UNKNOWN);
 pub fn light_fence() {
     #[cfg(not(any(loom, miri)))]
     {
-        // Keeps the load of the mode behind the caller's store, which the argument for revocation relies on.
+        // Keeps the load of the answer behind the caller's store, which the argument for revocation relies on.
         compiler_fence(SeqCst);
-        if MODE.load(Relaxed) == MEMBARRIER {
+        if PRIVATE.is_granted() {
             compiler_fence(SeqCst);
             return;
         }
@@ -88,13 +67,10 @@ pub fn light_fence() {
 pub fn heavy_fence() {
     #[cfg(not(any(loom, miri)))]
     {
-        // The calls order the processors; these keep the compiler from moving the caller's accesses across them.
-        compiler_fence(SeqCst);
-        if decided() == MEMBARRIER && membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
-            compiler_fence(SeqCst);
+        if PRIVATE.register() && PRIVATE.issue().is_ok() {
             return;
         }
-        revoke();
+        PRIVATE.revoke();
     }
     // Partner: the fence in `light_fence`, which no longer relies on the system call.
     fence(SeqCst);
@@ -106,14 +82,14 @@ pub fn heavy_fence() {
 /// Without this call the first [`heavy_fence`] registers, and light fences are full fences until then.
 pub fn register() {
     #[cfg(not(any(loom, miri)))]
-    decided();
+    PRIVATE.register();
 }
 
 /// Whether light fences are free in this process: the kernel offers `membarrier(2)` and the process is registered.
 pub fn is_asymmetric() -> bool {
     #[cfg(not(any(loom, miri)))]
     {
-        MODE.load(Relaxed) == MEMBARRIER
+        PRIVATE.is_granted()
     }
     #[cfg(any(loom, miri))]
     {
@@ -121,45 +97,12 @@ pub fn is_asymmetric() -> bool {
     }
 }
 
-/// The mode, which is never `UNKNOWN` afterwards.
-#[cfg(not(any(loom, miri)))]
-fn decided() -> u8 {
-    let mode = MODE.load(Relaxed);
-    if mode != UNKNOWN {
-        return mode;
-    }
-    let registered = membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-    let wanted = if registered { MEMBARRIER } else { FENCE };
-    // Two threads can get different answers when only one of them is sandboxed; the first decision binds both.
-    match MODE.compare_exchange(UNKNOWN, wanted, Relaxed, Relaxed) {
-        Ok(_) => wanted,
-        Err(other) => other,
-    }
-}
-
-/// Leaves `MEMBARRIER` when the call was refused, and outlasts the light fences that still relied on it.
-#[cfg(not(any(loom, miri)))]
-fn revoke() {
-    let _ = MODE.compare_exchange(MEMBARRIER, REVOKING, Relaxed, Relaxed);
-    if MODE.load(Relaxed) == REVOKING {
-        std::thread::sleep(DRAIN);
-        MODE.store(FENCE, Relaxed);
-    }
-}
-
-/// Issues one `membarrier` command; false if the kernel or a sandbox refuses it.
-#[cfg(not(any(loom, miri)))]
-fn membarrier(command: libc::c_int) -> bool {
-    // SAFETY: membarrier takes three integers and touches no memory of the caller.
-    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     #[test]
-    fn registering_twice_is_harmless_and_decides_the_mode() {
+    fn registering_twice_is_harmless_and_keeps_the_answer() {
         register();
         let asymmetric = is_asymmetric();
         register();

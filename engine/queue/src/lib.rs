@@ -8,6 +8,7 @@
 //! * [`mailbox`]: rare commands from many threads to one, where a lock is cheap enough.
 //! * [`wake`]: the [`Parker`](wake::Parker), the one place where the owner of any number of rings and mailboxes sleeps.
 //! * [`barrier`]: the pair of fences that keeps a busy producer free of fence instructions and lets the sleeper pay.
+//! * `membarrier`: the system call behind it, which is not there under loom.
 //! * [`copy`]: short copies without a call.
 //! * [`stable`]: what a value has to promise before its bytes may be given to the kernel.
 //! * [`sync`]: the door to atomics, cells and locks, so that loom models run the production code.
@@ -56,6 +57,8 @@ mod eventfd;
 #[cfg(not(loom))]
 mod futex;
 pub mod mailbox;
+#[cfg(not(loom))]
+pub mod membarrier;
 #[cfg(loom)]
 mod model;
 pub mod prefetch;
