@@ -7,7 +7,7 @@
 //!
 //! # Why the pair is right whatever the kernel has answered
 //!
-//! The answer is one static word of [`PRIVATE`](crate::membarrier::PRIVATE). It leaves `UNKNOWN` once, after registration was
+//! The answer is one static word of [`PRIVATE`]. It leaves `UNKNOWN` once, after registration was
 //! tried: to `GRANTED`, or to `REFUSED`.
 //!
 //! | light side read | what it does | heavy side can only have acted in | why the pair orders |
