@@ -59,6 +59,40 @@ fn subscriptions_are_counted_at_the_subscriber() {
     }
 }
 
+/// Publishers that come while a bound subscriber subscribes learn of what is subscribed to before, meanwhile and after that.
+#[test]
+fn a_publisher_that_comes_between_two_subscriptions_misses_none() {
+    const TOPICS: usize = 900;
+    const PUBLISHERS: usize = 30;
+    for transport in TRANSPORTS {
+        let context = Context::new();
+        let subscriber: Sub = receiver(&context);
+        subscriber.bind(&transport.endpoint()).unwrap();
+        let publishers: Vec<Pub> = (0..PUBLISHERS).map(|_| sender(&context)).collect();
+        for topic in 0..TOPICS {
+            if topic % (TOPICS / PUBLISHERS) == 0 {
+                let publisher = &publishers[topic / (TOPICS / PUBLISHERS)];
+                publisher.connect(&subscriber.last_endpoint()).unwrap();
+            }
+            subscriber.subscribe(topic.to_string()).unwrap();
+            subscriber.subscribe("for a moment").unwrap();
+            subscriber.unsubscribe("for a moment").unwrap();
+        }
+        for (index, publisher) in publishers.iter().enumerate() {
+            eventually("all topics are known", || {
+                // A subscriber that never looks does not see who has come.
+                subscriber.try_recv().unwrap_err();
+                let known = publisher.topics_count().unwrap();
+                assert!(
+                    known <= TOPICS + 1,
+                    "{transport:?}, publisher {index} knows {known}"
+                );
+                known == TOPICS
+            });
+        }
+    }
+}
+
 #[test]
 fn a_publisher_learns_of_changes_or_of_everything() {
     for transport in TRANSPORTS {

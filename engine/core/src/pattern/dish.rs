@@ -49,19 +49,18 @@ impl Dish {
     /// Tells every RADIO; those that are not connected learn of all groups when they are.
     fn announce(&mut self, pipes: &mut Pipes, join: bool, group: &[u8]) {
         let Some(shared) = &self.shared else { return };
-        let sequence = {
+        let change = {
             let mut board = lock(&shared.subscriptions);
             if join {
                 board.set.add(group);
             } else {
                 board.set.remove(group);
             }
-            board.sequence += 1;
-            board.sequence
+            board.changed(join, group)
         };
         for &key in &self.peers {
             if let Some(pipe) = pipes.get(key) {
-                pipe.announce(join, group, sequence);
+                pipe.announce(change.clone());
             }
         }
     }
@@ -71,10 +70,8 @@ impl Behaviour for Dish {
     fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _known: bool) -> Admission {
         self.peers.push(key);
         self.queue.activate(pipes, key);
-        if let Some(pipe) = pipes.get(key).filter(|pipe| pipe.wants_announcement()) {
-            for group in &self.groups {
-                pipe.announce(true, group, 0);
-            }
+        if let (Some(pipe), Some(shared)) = (pipes.get(key), &self.shared) {
+            pipe.introduce_subscriptions(&lock(&shared.subscriptions));
         }
         Admission::Accepted
     }

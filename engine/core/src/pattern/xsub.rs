@@ -11,7 +11,7 @@ use crate::{
     link::lock,
     options::Options,
     route::{Distribute, FairQueue, PipeKey, Pipes},
-    socket::SocketShared,
+    socket::{Change, SocketShared},
 };
 
 #[derive(Default)]
@@ -47,17 +47,17 @@ impl Xsub {
     }
 
     /// Tells every publisher; those that are not connected learn the whole set when they are.
-    fn announce(&self, pipes: &mut Pipes, subscribe: bool, prefix: &[u8], sequence: u64) {
+    fn announce(&self, pipes: &mut Pipes, change: &Change) {
         for &key in &self.peers {
             if let Some(pipe) = pipes.get(key) {
-                pipe.announce(subscribe, prefix, sequence);
+                pipe.announce(change.clone());
             }
         }
     }
 
     /// Adds a subscription, or takes one instance of it back, and tells publishers what they have to know.
     fn change(&mut self, pipes: &mut Pipes, shared: &SocketShared, subscribe: bool, prefix: &[u8]) {
-        let (tell, sequence) = {
+        let change = {
             let mut board = lock(&shared.subscriptions);
             // Every subscription is forwarded, the first and the later ones: a publisher counts a peer once. Of the
             // cancellations it is the last that matters.
@@ -70,14 +70,13 @@ impl Xsub {
                     None => self.verbose_cancel,
                 }
             };
-            board.sequence += 1;
             if prefix.is_empty() {
                 self.everything = board.set.matches(b"");
             }
-            (tell, board.sequence)
+            tell.then(|| board.changed(subscribe, prefix))
         };
-        if tell && !self.distribute.is_sending() {
-            self.announce(pipes, subscribe, prefix, sequence);
+        if let Some(change) = change.filter(|_| !self.distribute.is_sending()) {
+            self.announce(pipes, &change);
         }
     }
 
@@ -110,13 +109,8 @@ impl Behaviour for Xsub {
     fn attached(&mut self, pipes: &mut Pipes, key: PipeKey, _known: bool) -> Admission {
         self.peers.push(key);
         self.queue.activate(pipes, key);
-        let shared = self.shared.clone();
-        if let (Some(pipe), Some(shared)) = (pipes.get(key).filter(|pipe| pipe.wants_announcement()), shared)
-        {
-            let board = lock(&shared.subscriptions);
-            for prefix in board.set.iter() {
-                pipe.announce(true, &prefix, board.sequence);
-            }
+        if let (Some(pipe), Some(shared)) = (pipes.get(key), &self.shared) {
+            pipe.introduce_subscriptions(&lock(&shared.subscriptions));
         }
         Admission::Accepted
     }

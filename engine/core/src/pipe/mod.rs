@@ -41,7 +41,7 @@ use crate::{
     pace::Dwell,
     presence::Leftover,
     receive::Receive,
-    socket::SocketShared,
+    socket::{Board, Change, SocketShared},
     tally::Tally,
     transmit::Transmit,
     worker::{Command, WorkerShared},
@@ -111,6 +111,8 @@ pub(crate) struct Pipe {
     pub(crate) in_balance: bool,
     /// Why the socket ends the connection, if it does.
     pub(crate) dismissal: Dismissal,
+    /// Up to which change its session has announced the socket's subscriptions, if that was before the socket had the pipe.
+    pub(crate) announced: Option<u64>,
     /// What has passed.
     pub(crate) tally: Arc<Tally>,
     /// Bytes of the parts before the present one of the message that is written, and of the one that is read.
@@ -216,6 +218,7 @@ impl Pipe {
             in_fair_queue: false,
             in_balance: false,
             dismissal: Dismissal::default(),
+            announced: None,
             tally,
             written_part: 0,
             read_part: 0,
@@ -653,23 +656,29 @@ impl Pipe {
         either!(self, end => end.has_queued())
     }
 
-    /// Tells the other side of a change to the socket's subscriptions; `sequence` numbers the changes.
-    pub(crate) fn announce(&mut self, subscribe: bool, prefix: &[u8], sequence: u64) {
+    /// Tells the other side of a change to the socket's subscriptions.
+    pub(crate) fn announce(&mut self, change: Change) {
         if let End::Local(local) = &mut self.end {
-            local.announce(subscribe, prefix);
+            local.announce(change.subscribe, &change.prefix);
         } else if let Some(link) = self.link() {
-            link.worker.push(Command::Subscription {
-                link: link.clone(),
-                subscribe,
-                prefix: prefix.into(),
-                sequence,
-            });
+            let link = link.clone();
+            link.worker.clone().push(Command::Subscription { link, change });
         }
     }
 
-    /// Whether the socket has to announce its subscriptions itself; a session does so whenever its connection comes up.
-    pub(crate) fn wants_announcement(&self) -> bool {
-        matches!(self.end, End::Local(_))
+    /// Tells the other side of a pipe that the socket has got just now what it does not know of its subscriptions: everything
+    /// in the process, and of a connection that was made without the socket what has changed meanwhile. A session announces
+    /// everything whenever its connection comes up.
+    pub(crate) fn introduce_subscriptions(&mut self, board: &Board) {
+        if let End::Local(local) = &mut self.end {
+            for prefix in board.set.iter() {
+                local.announce(true, &prefix);
+            }
+        } else if let Some(known) = self.announced.take()
+            && let Some(change) = board.change_since(known)
+        {
+            self.announce(change);
+        }
     }
 }
 

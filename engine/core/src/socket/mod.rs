@@ -17,7 +17,7 @@ use ringmq_zmtp::SocketType;
 
 pub use observers::Observer;
 pub use roster::{Counters, PeerId, PeerInfo};
-pub(crate) use shared::{SocketCommand, SocketShared};
+pub(crate) use shared::{Board, Change, SocketCommand, SocketShared};
 pub use sleeper::Sleeper;
 pub use wait::{Events, Wait};
 

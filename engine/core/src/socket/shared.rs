@@ -44,12 +44,51 @@ pub(crate) enum SocketCommand {
     Terminated,
 }
 
-/// The subscriptions of a SUB or XSUB: state, which every connection announces in full when it comes up.
+/// The subscriptions of a SUB, XSUB or DISH: state, which every connection announces in full when it comes up.
 #[derive(Default)]
 pub(crate) struct Board {
     pub(crate) set: SubscriptionSet,
     /// Counts the changes, so that a session knows which of them its announcement contained.
     pub(crate) sequence: u64,
+    /// The last change. A connection may come up between the look into the mailbox, with which every call begins, and the change
+    /// that the call makes: its session has announced what was there before, and the socket did not know it. A session announces and
+    /// attaches under the lock, so that the next call finds the pipe, and no more than one change falls in between.
+    last: Option<Change>,
+}
+
+/// A change that publishers have to know.
+#[derive(Clone)]
+pub(crate) struct Change {
+    pub(crate) subscribe: bool,
+    pub(crate) prefix: Arc<[u8]>,
+    sequence: u64,
+}
+
+impl Change {
+    /// Whether an announcement that contained everything up to a number lacks this.
+    pub(crate) fn is_after(&self, sequence: u64) -> bool {
+        self.sequence > sequence
+    }
+}
+
+impl Board {
+    /// Notes a change of the set that is to be told.
+    pub(crate) fn changed(&mut self, subscribe: bool, prefix: &[u8]) -> Change {
+        self.sequence += 1;
+        let change = Change {
+            subscribe,
+            prefix: prefix.into(),
+            sequence: self.sequence,
+        };
+        self.last = Some(change.clone());
+        change
+    }
+
+    /// The change that came after the one of that number, if there was one before the socket learned of a connection.
+    pub(crate) fn change_since(&self, sequence: u64) -> Option<Change> {
+        debug_assert!(self.sequence <= sequence + 1);
+        self.last.clone().filter(|change| change.is_after(sequence))
+    }
 }
 
 /// Shared between a socket and the sessions and listeners that serve it.

@@ -30,7 +30,12 @@ use ringmq_queue::{
     sync::{AtomicUsize, Ordering},
 };
 
-use crate::{limits, link::Link, pipe::Dismissal, socket::SocketShared};
+use crate::{
+    limits,
+    link::Link,
+    pipe::Dismissal,
+    socket::{Change, SocketShared},
+};
 
 pub(crate) use connect::{Dial, Resolved};
 pub(crate) use datagrams::DatagramCommand;
@@ -67,9 +72,7 @@ pub(crate) enum Command {
     Returned(Arc<Link>),
     Subscription {
         link: Arc<Link>,
-        subscribe: bool,
-        prefix: Box<[u8]>,
-        sequence: u64,
+        change: Change,
     },
     Resolved(Box<Resolved>),
     /// The application writes to the shared ring, and no longer to the connection.
@@ -275,14 +278,9 @@ impl Worker {
                     self.settle(slot);
                 }
             }
-            Command::Subscription {
-                link,
-                subscribe,
-                prefix,
-                sequence,
-            } => {
+            Command::Subscription { link, change } => {
                 if let Some(slot) = self.slot_of(&link) {
-                    self.announce_subscription(slot, subscribe, &prefix, sequence);
+                    self.announce_subscription(slot, &change);
                 }
             }
             Command::Listen(listener) => self.listen(*listener),

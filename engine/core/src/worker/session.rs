@@ -39,7 +39,7 @@ use crate::{
     pipe::{self, Dismissal, Peer, Pipe, Rings},
     presence::Presence,
     receive::Broken,
-    socket::{SocketCommand, SocketShared},
+    socket::{Change, SocketCommand, SocketShared},
     worker::WorkerShared,
 };
 
@@ -433,14 +433,16 @@ impl Worker {
             self.half_open.done(session);
         }
         session.phase = Phase::Established;
+        // Held until the socket can find a new pipe, so that it misses no change.
+        let socket = session.socket.clone();
+        let board = socket.traits.subscribes.then(|| lock(&socket.subscriptions));
         let peer = {
             let mut side = lock(&session.link.receive.side);
             let Some(connection) = &mut side.connection else {
                 return;
             };
             news::greet(session, connection);
-            if session.socket.traits.subscribes {
-                let board = lock(&session.socket.subscriptions);
+            if let Some(board) = &board {
                 for prefix in board.set.iter() {
                     connection.queue_announcement(true, &prefix);
                 }
@@ -477,6 +479,7 @@ impl Worker {
         match session.pipe.take() {
             Some(mut pipe) => {
                 pipe.peer.introduce(peer);
+                pipe.announced = Some(session.announced);
                 if let Some(rings) = rings {
                     pipe.upgrade(rings);
                 }
@@ -493,6 +496,7 @@ impl Worker {
                 }
             }
         }
+        drop(board);
         if is_shared {
             // Now that the socket's next call finds the rings.
             session.emit(Event::SharedMemory);
@@ -508,15 +512,15 @@ impl Worker {
     }
 
     /// A subscription changed while the connection was up; before that, the announcement will contain it.
-    pub(super) fn announce_subscription(&mut self, slot: u32, subscribe: bool, prefix: &[u8], sequence: u64) {
+    pub(super) fn announce_subscription(&mut self, slot: u32, change: &Change) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        if session.phase != Phase::Established || sequence <= session.announced {
+        if session.phase != Phase::Established || !change.is_after(session.announced) {
             return;
         }
         if let Some(connection) = &mut lock(&session.link.receive.side).connection {
-            connection.queue_announcement(subscribe, prefix);
+            connection.queue_announcement(change.subscribe, &change.prefix);
         }
         self.pump_control(slot);
     }
