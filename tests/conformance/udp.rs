@@ -269,7 +269,8 @@ fn a_dgram_wants_an_address_and_a_body() {
     // There is one endpoint at a time.
     let second = dgram.bind("udp://127.0.0.1:*");
     assert!(matches!(second, Err(Error::InvalidArgument { .. })), "{second:?}");
-    dgram.unbind(&dgram.last_endpoint()).unwrap_err();
+    // And it is the one that is told.
+    dgram.unbind(&dgram.last_endpoint()).unwrap();
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub enum Event {
     },
     /// A listener, or an attempt to connect, was closed.
     Closed {
-        /// Its former descriptor.
+        /// Its former descriptor; -1 if the system refused the attempt at once.
         fd: i32,
     },
     /// A descriptor could not be closed. Never happens here; libzmq has a number for it.

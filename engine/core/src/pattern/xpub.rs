@@ -189,6 +189,8 @@ impl Xpub {
             self.subscriptions.remove_key(key, &mut cancel);
         }
         self.requests.remove_key(key, |_| {});
+        // In libzmq's order, which is the same every time.
+        cancelled.sort_unstable();
         for topic in cancelled {
             self.show(false, &topic, None);
         }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd, OwnedFd},
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -38,6 +38,8 @@ struct Entry {
     id: u64,
     name: String,
     bound: bool,
+    /// The descriptor that listens there.
+    listener: Option<i32>,
 }
 
 impl Endpoints {
@@ -60,6 +62,7 @@ impl Endpoints {
             id: self.next_id,
             name: name.to_owned(),
             bound,
+            listener: None,
         });
         self.last = name.to_owned();
         self.next_id
@@ -76,6 +79,12 @@ impl Endpoints {
     pub(super) fn name(&self, id: u64) -> &str {
         let entry = self.entries.iter().find(|entry| entry.id == id);
         entry.map_or("", |entry| &entry.name)
+    }
+
+    fn note_listener(&mut self, id: u64, listener: i32) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) {
+            entry.listener = Some(listener);
+        }
     }
 
     fn remove(&mut self, id: u64) {
@@ -152,6 +161,7 @@ impl Socket {
         };
         let worker = self.context.worker(self.options.affinity)?;
         let id = self.add_endpoint(&listening.name, true);
+        self.endpoints.note_listener(id, listening.fd.as_raw_fd());
         let listener = NewListener {
             listening,
             transport,
@@ -167,10 +177,12 @@ impl Socket {
     /// Takes a name in the context, and the connections that wait for it.
     fn bind_inproc(&mut self, name: &str, endpoint: &str) -> Result<(), Error> {
         let context = self.context.clone();
+        let last = self.endpoints.last.clone();
         let id = self.add_endpoint(endpoint, true);
         let (shared, options) = (self.shared.clone(), self.options.clone());
         let Some(pipes) = context.inproc().bind(name, &party(&shared, &options, id)) else {
             self.remove_entry(id);
+            self.endpoints.last = last;
             return Err(Error::AddressInUse {
                 endpoint: endpoint.to_owned(),
             });
@@ -345,12 +357,14 @@ impl Socket {
 
     fn attach_datagrams(&mut self, opened: OpenDatagrams, format: Format, bound: bool) -> Result<(), Error> {
         let worker = self.context.worker(self.options.affinity)?;
+        let last = self.endpoints.last.clone();
         let id = self.add_endpoint(&opened.name, bound);
         let (link, pipe) = pipe::datagrams(&worker, &self.shared, &self.options, id, opened.fd, format);
         worker.push(DatagramCommand::Open(link, bound).into());
         let key = self.attach(pipe, true);
         if key.is_none_or(|key| self.pipes.get(key).is_none()) {
             self.remove_entry(id);
+            self.endpoints.last = last;
             let rule = "this socket has one endpoint";
             return Err(Error::InvalidArgument { rule });
         }
@@ -416,6 +430,18 @@ impl Socket {
     fn add_endpoint(&mut self, name: &str, bound: bool) -> u64 {
         lock(&self.shared.endpoints).push(name.to_owned());
         self.endpoints.add(name, bound)
+    }
+
+    /// Tells of the listeners that end with the socket, and that nothing follows.
+    pub(super) fn end_monitor(&mut self) {
+        for entry in &self.endpoints.entries {
+            let Some(fd) = entry.listener else { continue };
+            self.shared.emit(EventRecord {
+                local: entry.name.clone(),
+                ..EventRecord::bare(Event::Closed { fd })
+            });
+        }
+        self.set_listener(None);
     }
 
     pub(super) fn remove_entry(&mut self, id: u64) {

@@ -537,8 +537,9 @@ impl Drop for Socket {
         }
         self.report_drops();
         lock(&self.shared.ledger).leave_all();
+        // First, because workers would tell of the same and of the connections, in an order that nobody could rely on.
+        self.end_monitor();
         self.context.close_socket(&self.shared, self.options.linger);
-        self.set_listener(None);
         self.shared.open_gate();
     }
 }

@@ -127,8 +127,7 @@ impl Worker {
                 self.pause(slot);
                 return;
             };
-            let started = dial.transport.connect(&address, &session.options);
-            match started {
+            match dial.transport.connect(&address, &session.options) {
                 Ok((fd, true)) => {
                     self.connected(slot, Arc::new(fd));
                     return;
@@ -139,6 +138,8 @@ impl Worker {
                 }
                 Err(error) => {
                     dial.refused |= error.errno() == libc::ECONNREFUSED;
+                    // Refused at once, as over ipc, so that nobody has heard of a descriptor.
+                    session.emit(Event::Closed { fd: -1 });
                 }
             }
         }
