@@ -39,7 +39,7 @@ use crate::{
     pipe::{self, Dismissal, Peer, Pipe, Rings},
     presence::Presence,
     receive::Broken,
-    socket::{Change, SocketCommand, SocketShared},
+    socket::{Board, Change, SocketCommand, SocketShared},
     worker::WorkerShared,
 };
 
@@ -292,6 +292,38 @@ impl Session {
         self.phase.is_handshaking() || self.phase == Phase::Established
     }
 
+    /// Says what is to be said to every new peer, what the socket has subscribed to included, and tells who that is. `None` if
+    /// there is no connection any more.
+    fn introduce(&mut self, board: Option<&Board>, rings: Option<&mut Rings>) -> Option<Peer> {
+        let mut side = lock(&self.link.receive.side);
+        let connection = side.connection.as_mut()?;
+        news::greet(self, connection);
+        if let Some(board) = board {
+            for prefix in board.set.iter() {
+                connection.queue_announcement(true, &prefix);
+            }
+        }
+        let origin = Origin::new(news::describe(self, connection));
+        let id = origin.id();
+        if let Some(rings) = rings {
+            rings.origin = id;
+        }
+        let announced = connection.peer();
+        let peer = Peer {
+            identity: announced.map_or_else(Vec::new, |peer| peer.identity.clone()),
+            credentials: self.credentials,
+            origin: Some(Arc::new(origin)),
+            named: false,
+            address: self.remote.clone(),
+            socket_type: announced.map(|peer| peer.socket_type),
+        };
+        side.set_origin(id);
+        news::begin(self, &mut side);
+        drop(side);
+        self.announced = board.map_or(0, |board| board.sequence);
+        Some(peer)
+    }
+
     pub(super) fn emit(&self, event: Event) {
         self.socket.emit(EventRecord {
             event,
@@ -436,35 +468,8 @@ impl Worker {
         // Held until the socket can find a new pipe, so that it misses no change.
         let socket = session.socket.clone();
         let board = socket.traits.subscribes.then(|| lock(&socket.subscriptions));
-        let peer = {
-            let mut side = lock(&session.link.receive.side);
-            let Some(connection) = &mut side.connection else {
-                return;
-            };
-            news::greet(session, connection);
-            if let Some(board) = &board {
-                for prefix in board.set.iter() {
-                    connection.queue_announcement(true, &prefix);
-                }
-                session.announced = board.sequence;
-            }
-            let origin = Origin::new(news::describe(session, connection));
-            let id = origin.id();
-            if let Some(rings) = &mut rings {
-                rings.origin = id;
-            }
-            let announced = connection.peer();
-            let peer = Peer {
-                identity: announced.map_or_else(Vec::new, |peer| peer.identity.clone()),
-                credentials: session.credentials,
-                origin: Some(Arc::new(origin)),
-                named: false,
-                address: session.remote.clone(),
-                socket_type: announced.map(|peer| peer.socket_type),
-            };
-            side.set_origin(id);
-            news::begin(session, &mut side);
-            peer
+        let Some(peer) = session.introduce(board.as_deref(), rings.as_mut()) else {
+            return;
         };
         session.peer_identity = peer.identity.clone();
         session.link.transmit.established();
