@@ -74,9 +74,11 @@
 //! [`Socket::set_ipc_mode`] and [`Socket::set_ipc_same_user`] say otherwise.
 //!
 //! `ws://` and `wss://` are ZMTP in WebSockets (RFC 45), for peers that sit behind the web's proxies or in a browser. The path is told to
-//! the server, and one that is bound takes any. `wss://` wants a [certificate](Socket::set_wss_cert_pem) and its
-//! [key](Socket::set_wss_key_pem) to bind, and [whom to trust](Socket::set_wss_trust_pem) to connect; the server must have the name of the
-//! endpoint's host, unless [`Socket::set_wss_hostname`] gives another.
+//! the server, and one that is bound takes any. `wss://` wants a certificate (`set_wss_cert_pem`)
+//! and its key (`set_wss_key_pem`) to bind, and whom to trust (`set_wss_trust_pem`) to connect; the server must have the name of the
+//! endpoint's host, unless `set_wss_hostname` gives another. TLS takes the feature `wss` of this crate, which is off by
+//! default, because its cryptography is built with a C compiler; without it such endpoints are refused as unsupported
+//! ([`has`] tells).
 //!
 //! Over `udp://` a [`Dish`] and a [`Dgram`] bind, and a [`Radio`] connects; other types are
 //! [`Error::IncompatibleTransport`]. A message is one datagram: about 65,000 bytes at most, of which libzmq as the receiver reads
@@ -142,7 +144,7 @@ pub use peers::{Counters, Drops, PeerId, PeerInfo, Statistics, Traffic};
 pub use poller::{Interest, PollEvent, Poller};
 pub use proxy::{Proxy, ProxyStatistics};
 pub use ringmq_core::options::{Overflow, ReconnectStop, RouterNotify, XpubManual, XpubVerbosity};
-pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType};
+pub use ringmq_core::{EndpointFault, Error, Events, OptionFault, SocketType, has};
 pub use ringmq_message::{Buffer, Message, Multipart, Properties, message::GroupTooLong};
 pub use socket::{SendError, SendMultipartError, Socket};
 pub use timers::{TimerId, Timers};

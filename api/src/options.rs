@@ -136,17 +136,6 @@ impl<K: Kind> Socket<K> {
         socks_username, set_socks_username: Option<String>;
         /// The password that goes with [`set_socks_username`](Self::set_socks_username), of at most 255 bytes.
         socks_password, set_socks_password: Option<String>;
-        /// The private key for binding `wss://` endpoints, as PEM.
-        wss_key_pem, set_wss_key_pem: Option<String>;
-        /// The certificate for binding `wss://` endpoints, followed by those that vouch for it, as PEM.
-        wss_cert_pem, set_wss_cert_pem: Option<String>;
-        /// The certificates that are trusted when `wss://` endpoints are connected to, as PEM. Without these and
-        /// [`set_wss_trust_system`](Self::set_wss_trust_system) nobody is.
-        wss_trust_pem, set_wss_trust_pem: Option<String>;
-        /// The name that the certificate of a `wss://` server must have; `None`, the default, is the host of the endpoint.
-        wss_hostname, set_wss_hostname: Option<String>;
-        /// Whether to trust the certificates that the system trusts, for `wss://`. The default is no.
-        wss_trust_system, set_wss_trust_system: bool;
         /// SO_BINDTODEVICE; `None`, the default, uses any interface.
         bind_to_device, set_bind_to_device: Option<String>;
         /// Whether to refuse peers over `ipc://` whose processes run neither as our user nor as root: on accepting, and on
@@ -396,6 +385,24 @@ impl Socket<Stream> {
     /// [`connect`](Self::connect) it is that of the new peer, to which bytes can be sent at once.
     pub fn last_peer_id(&self) -> Vec<u8> {
         self.core().last_given_routing_id().unwrap_or_default()
+    }
+}
+
+/// Options of endpoints over TLS, with the feature `wss`. They take effect at the next bind or connect.
+#[cfg(feature = "wss")]
+impl<K: Kind> Socket<K> {
+    options! {
+        /// The private key for binding `wss://` endpoints, as PEM.
+        wss_key_pem, set_wss_key_pem: Option<String>;
+        /// The certificate for binding `wss://` endpoints, followed by those that vouch for it, as PEM.
+        wss_cert_pem, set_wss_cert_pem: Option<String>;
+        /// The certificates that are trusted when `wss://` endpoints are connected to, as PEM. Without these and
+        /// [`set_wss_trust_system`](Self::set_wss_trust_system) nobody is.
+        wss_trust_pem, set_wss_trust_pem: Option<String>;
+        /// The name that the certificate of a `wss://` server must have; `None`, the default, is the host of the endpoint.
+        wss_hostname, set_wss_hostname: Option<String>;
+        /// Whether to trust the certificates that the system trusts, for `wss://`. The default is no.
+        wss_trust_system, set_wss_trust_system: bool;
     }
 }
 

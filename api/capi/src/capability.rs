@@ -7,9 +7,6 @@ use crate::error::{call_or, checked, text};
 /// libzmq's version whose interface this is.
 const VERSION: [c_int; 3] = [4, 3, 6];
 
-/// What `zmq_has` knows.
-const CAPABILITIES: &[&str] = &["draft", "ipc", "vsock", "WS", "WSS"];
-
 /// Tells which version of libzmq's interface this is. A NULL is left out.
 ///
 /// # Safety
@@ -35,6 +32,6 @@ pub unsafe extern "C" fn zmq_has(capability: *const c_char) -> c_int {
     call_or(0, || {
         // SAFETY: the caller promises it.
         let capability = unsafe { text(capability) }?;
-        Ok(c_int::from(CAPABILITIES.contains(&capability)))
+        Ok(c_int::from(ringmq_core::has(capability)))
     })
 }

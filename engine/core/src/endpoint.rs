@@ -13,7 +13,10 @@ pub(crate) use udp::{mapped, parse_peer_name, peer_name};
 pub use vsock::VsockEndpoint;
 pub use ws::WsEndpoint;
 
-use crate::error::{EndpointFault, Error};
+use crate::{
+    error::{EndpointFault, Error},
+    layer::OFFERS_TLS,
+};
 use nix::{
     ifaddrs::getifaddrs,
     net::if_::{if_nameindex, if_nametoindex},
@@ -128,14 +131,17 @@ fn parse(text: &str, usage: Use) -> Result<Endpoint, Error> {
         "udp" => UdpEndpoint::parse(address, usage)
             .map(Endpoint::Udp)
             .map_err(refuse),
-        "ws" | "wss" => WsEndpoint::parse(address, scheme == "wss", usage)
+        "ws" => WsEndpoint::parse(address, false, usage)
+            .map(Endpoint::Ws)
+            .map_err(refuse),
+        "wss" if OFFERS_TLS => WsEndpoint::parse(address, true, usage)
             .map(Endpoint::Ws)
             .map_err(refuse),
         "vsock" => VsockEndpoint::parse(address, usage)
             .map(Endpoint::Vsock)
             .map_err(refuse),
         "inproc" => Ok(Endpoint::Inproc(address.to_owned())),
-        // Known to libzmq and not offered here, like `pgm`, are the same to the caller as never heard of.
+        // Known to libzmq and not offered here, like `pgm`, or `wss` without TLS, are the same to the caller as never heard of.
         _ => Err(Error::UnsupportedTransport {
             scheme: scheme.to_owned(),
         }),

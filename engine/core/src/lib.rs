@@ -8,6 +8,7 @@
 //! Two threads meet in `link.rs`, in `pipe/local.rs` and in the two mailboxes, nowhere else.
 #![forbid(unsafe_code)]
 
+mod capability;
 mod context;
 mod datagram;
 mod endpoint;
@@ -40,6 +41,7 @@ mod transmit;
 mod transport;
 mod worker;
 
+pub use capability::has;
 pub use context::{Context, ContextOptions, Pinning, Scheduling};
 pub use error::{EndpointFault, Error, OptionFault, errno};
 pub use poll::{PollItem, Readiness, Source, poll};

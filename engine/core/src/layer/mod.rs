@@ -5,15 +5,24 @@
 //! worker, apart from reads by an application to which the right to read is lent, so the stack has a lock.
 
 mod http;
+#[cfg(not(feature = "wss"))]
+mod no_tls;
 mod socks;
+#[cfg(feature = "wss")]
 mod tls;
 mod zws;
 
 use ringmq_queue::sync::{Arc, Mutex};
 
+#[cfg(not(feature = "wss"))]
+pub(crate) use no_tls::{TlsClient, TlsServer};
 pub(crate) use socks::{Socks, SocksTarget};
+#[cfg(feature = "wss")]
 pub(crate) use tls::{TlsClient, TlsServer};
 pub(crate) use zws::{Role, Zws};
+
+/// Whether this library was built with TLS, and offers `wss://`.
+pub(crate) const OFFERS_TLS: bool = cfg!(feature = "wss");
 
 /// One layer.
 pub(crate) trait Layer: Send {
@@ -45,6 +54,10 @@ pub(crate) enum LayerFault {
     /// The peer broke the protocol of WebSockets or of ZeroMQ over them.
     WebSocket,
     /// TLS came to no agreement, or the peer broke it.
+    #[cfg_attr(
+        not(feature = "wss"),
+        expect(dead_code, reason = "the monitor tells of it, and nothing is it")
+    )]
     Tls,
     /// The proxy would not let us through.
     Proxy,

@@ -11,7 +11,10 @@ mod tests;
 
 pub use table::{Options, number};
 
-use crate::error::{Error, OptionFault};
+use crate::{
+    error::{Error, OptionFault},
+    layer::OFFERS_TLS,
+};
 use ringmq_zmtp::SocketType;
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -253,6 +256,9 @@ fn row_of(number: i32, socket_type: SocketType) -> Result<&'static Row, Error> {
         .iter()
         .find(|row| row.number == number)
         .ok_or_else(|| refuse_unknown(number))?;
+    if !row.is_offered() {
+        return Err(row.refuse(OptionFault::NotOffered));
+    }
     if row.sockets.contains(socket_type) {
         Ok(row)
     } else {
@@ -261,6 +267,11 @@ fn row_of(number: i32, socket_type: SocketType) -> Result<&'static Row, Error> {
 }
 
 impl Row {
+    /// Whether this library was built with what the option is for.
+    fn is_offered(&self) -> bool {
+        OFFERS_TLS || !self.name.starts_with("WSS_")
+    }
+
     fn refuse(&self, why: OptionFault) -> Error {
         Error::InvalidOption {
             number: self.number,

@@ -51,7 +51,7 @@ int main(void)
     CHECK(ZMQ_MAKE_VERSION(major, minor, patch) == ZMQ_VERSION);
     CHECK(ZMQ_VERSION == 40306);
     zmq_version(NULL, NULL, NULL);
-    CHECK(zmq_has("draft") == 1 && zmq_has("ipc") == 1);
+    CHECK(zmq_has("draft") == 1 && zmq_has("ipc") == 1 && zmq_has("WS") == 1 && zmq_has("WSS") == 1);
     CHECK(zmq_has("curve") == 0 && zmq_has("") == 0 && zmq_has(NULL) == 0);
     CHECK(strcmp(zmq_strerror(EFSM), "Operation cannot be accomplished in current state") == 0);
     CHECK(strcmp(zmq_strerror(ETERM), "Context was terminated") == 0);
