@@ -217,14 +217,10 @@ impl Ring {
         self.refill();
         let queue = self.uring.submission();
         let to_submit = queue.len() as u32;
-        if want == 0 && to_submit == 0 && self.setup.taskrun_flag {
-            // The flags tell whether the kernel has put anything off, so a look costs no system call.
-            let put_off = queue.taskrun() || queue.cq_overflow();
-            if !put_off {
-                return Ok(());
-            }
-        }
         drop(queue);
+        if want == 0 && to_submit == 0 && self.setup.taskrun_flag && !self.has_put_off() {
+            return Ok(());
+        }
         let want = if self.backlog.is_empty() { want } else { 0 };
         let limit = timeout.map(|timeout| types::Timespec::from(timeout.min(sys::LONGEST)));
         let mut args = types::SubmitArgs::new();
@@ -255,6 +251,13 @@ impl Ring {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether completions wait for the next kernel entry: since 6.13 one entry brings some twenty of them, however many there
+    /// are, unless it is told to wait for more. The ring's flags tell, so that the look costs no system call.
+    pub(crate) fn has_put_off(&mut self) -> bool {
+        let queue = self.uring.submission();
+        queue.taskrun() || queue.cq_overflow()
     }
 
     /// Moves the completions that are there to `out`.

@@ -15,6 +15,10 @@ use std::{io, mem, os::fd::AsRawFd, sync::Arc, time::Duration};
 /// The most that one receive or send asks for; the kernel cuts longer ones to about this itself.
 const MAX_BYTES: usize = 1 << 30;
 
+/// How often one wait enters the kernel again for what is ready beside what the first time brought, which is some twenty
+/// completions. As many as epoll brings at a time are enough: each may become a receive, which holds a buffer.
+const MORE_ENTERS: u32 = 3;
+
 /// How often a dropped driver enters the kernel to see its operations end.
 const DROP_ENTERS: u32 = 100;
 
@@ -142,6 +146,14 @@ impl<B: StableBytes, S: StableBytesMut> UringDriver<B, S> {
         self.waker.word().awake();
         out.append(&mut self.ready);
         self.collect(out);
+        // More of what is ready, so that a round of the caller's does not serve a few of many.
+        for _ in 0..MORE_ENTERS {
+            if result.is_err() || !self.ring().has_put_off() {
+                break;
+            }
+            self.ring().enter(0, Some(Duration::ZERO))?;
+            self.collect(out);
+        }
         result
     }
 

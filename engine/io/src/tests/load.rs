@@ -12,6 +12,7 @@ use std::{
 
 on_both_drivers!(
     a_thousand_descriptors_are_polled,
+    one_wait_brings_dozens,
     more_become_ready_at_once_than_the_completion_queue_holds,
     more_are_cancelled_at_once_than_the_queues_hold,
     many_streams_are_sent_and_received,
@@ -34,6 +35,21 @@ fn a_thousand_descriptors_are_polled(choice: DriverChoice) {
     bells.iter().for_each(|bell| sys::ring_eventfd(&**bell));
     let tokens: HashSet<_> = take(&mut driver, 997).iter().map(Completion::token).collect();
     assert_eq!(tokens.len(), 997);
+}
+
+/// Whoever does a piece of other work between two waits must not fall behind because each brings a few of many.
+fn one_wait_brings_dozens(choice: DriverChoice) {
+    let mut driver = driver(choice);
+    let bells: Vec<_> = (0..400)
+        .map(|_| shared(sys::eventfd().expect("eventfd")))
+        .collect();
+    for (token, bell) in bells.iter().enumerate() {
+        driver.poll(token as u64, bell, Interest::Readable);
+    }
+    assert!(glance(&mut driver).is_empty());
+    bells.iter().for_each(|bell| sys::ring_eventfd(&**bell));
+    let brought = glance(&mut driver).len();
+    assert!(brought >= 64, "{brought} of 400");
 }
 
 const MANY: u64 = 10_000;
