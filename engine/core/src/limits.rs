@@ -101,6 +101,11 @@ pub const CONSUMED_STEP: u64 = 256;
 /// Connections accepted from one listener before the worker looks at its other work.
 pub const ACCEPTS_PER_TURN: usize = 64;
 
+/// Deadlines that a worker sees to before it looks at its other work. Most of those that come in a crowd are those of
+/// attempts to connect, which take longer than the end of a connection takes to be noticed; who goes on sending to
+/// connections that have ended loses it.
+pub const TIMERS_PER_TURN: usize = 16;
+
 /// Looks at an empty ring before the right to send is given back: each is a turn of the worker with a yield in it.
 pub const IDLE_LOOKS_MAX: u32 = 16;
 
@@ -144,8 +149,12 @@ pub const PROXY_BURST: usize = 1000;
 /// application that does something else.
 pub const WATCH_TICK_US: u64 = 100;
 
-/// Looks at an empty ring after which a link counts as idle again.
-pub const WATCH_EMPTY_LOOKS_MAX: u8 = 4;
+/// How long a link is watched whose application has written nothing more, while something waits there: longer than a stream
+/// pauses. A link that has just begun to gather is looked at after this time, and not at the next period's end.
+pub const WATCH_STILL_US: u64 = 25;
+
+/// How long nothing is queued before a link counts as idle again, in microseconds.
+pub const WATCH_REST_US: u64 = 300;
 
 /// Pieces of a message that are queued one by one, in one publication; a message in more pieces takes an allocation.
 pub const GROUP_MAX: usize = SPAN_QUEUE_LEN / 2;

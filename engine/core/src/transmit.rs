@@ -18,10 +18,7 @@ use ringmq_message::{
     Message,
     wire::{Batch, WireReader, WireSlice},
 };
-use ringmq_queue::{
-    barrier::heavy_fence,
-    sync::{AtomicU8, AtomicU64, Mutex, Ordering, fence},
-};
+use ringmq_queue::sync::{AtomicU8, AtomicU64, Mutex, Ordering, fence};
 use ringmq_zmtp::frame::{MORE, encode_header};
 
 use crate::{kept::Kept, layer::SharedLayers, limits, link::lock};
@@ -134,8 +131,8 @@ impl Transmit {
     /// Whose the right is. The caller has made a light fence after its commit.
     #[inline]
     pub(crate) fn right(&self) -> Right {
-        // Relaxed: paired through light_fence (producer) and heavy_fence in `let_go`: if this reads a right that is being
-        // let go of, `let_go` sees the commit when it looks at the ring again.
+        // Relaxed: paired through light_fence (producer) and the heavy fence between `let_go` and `has_let_go`: if this reads
+        // a right that is being let go of, `has_let_go` sees the commit when it looks at the ring again.
         match self.right.load(Ordering::Relaxed) {
             0 => Right::Free,
             1 => Right::Watched,
@@ -404,17 +401,28 @@ impl Transmit {
         side.spare = batch;
     }
 
-    /// The worker found nothing to send, or to watch, for a while: the right becomes free. False when something came
-    /// meanwhile, or the connection is not up; then the right stays where it was.
-    pub(crate) fn let_go(&self) -> bool {
+    /// The worker found nothing to send, or to watch, for a while: the right becomes free, unless something has come
+    /// meanwhile or the connection is not up. Then the worker makes a heavy fence, one for all links that it lets go of at a
+    /// time, and calls [`has_let_go`](Self::has_let_go). Returns whose the right was, for that.
+    pub(crate) fn let_go(&self) -> Option<Right> {
         let mut side = lock(&self.side);
         let was = self.right();
         if side.fd.is_none() || !side.established || side.has_queued() {
-            return false;
+            return None;
         }
         self.set_right(Right::Free);
-        // Partner of the producer's light fence between its commit and its look at `right`.
-        heavy_fence();
+        Some(was)
+    }
+
+    /// The look after the fence, which is the partner of the producer's light fence between its commit and its look at
+    /// `right`. False when there is a message whose producer does not know that the right is free: then the right is what it
+    /// `was` again.
+    pub(crate) fn has_let_go(&self, was: Right) -> bool {
+        let mut side = lock(&self.side);
+        if self.right() != Right::Free {
+            // The application has found it free, and has told the worker what became of it.
+            return true;
+        }
         if side.ring.is_empty() {
             // A link at rest keeps no memory.
             side.ring.rest();

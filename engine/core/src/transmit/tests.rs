@@ -10,7 +10,7 @@ use ringmq_message::{
     Message,
     wire::{WireWriter, ring},
 };
-use ringmq_queue::barrier::light_fence;
+use ringmq_queue::barrier::{heavy_fence, light_fence};
 use ringmq_zmtp::frame::{COMMAND, encode_header, next_frame};
 
 use super::*;
@@ -56,15 +56,23 @@ fn read_exactly(far: &mut UnixStream, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Lets go as the worker does.
+fn let_go(transmit: &Transmit) -> bool {
+    transmit.let_go().is_some_and(|was| {
+        heavy_fence();
+        transmit.has_let_go(was)
+    })
+}
+
 #[test]
 fn the_right_goes_round() {
     let (mut writer, transmit, mut far) = established();
     assert_eq!(transmit.right(), Right::Worker);
-    assert!(transmit.let_go(), "nothing is queued");
+    assert!(let_go(&transmit), "nothing is queued");
     assert_eq!(transmit.right(), Right::Free);
 
     write(&mut writer, b"inline");
-    assert!(!transmit.let_go(), "something is queued");
+    assert!(!let_go(&transmit), "something is queued");
     assert_eq!(transmit.send_inline(), Inline::Drained);
     assert_eq!(transmit.right(), Right::Free);
     assert_eq!(read_exactly(&mut far, 8)[2..], *b"inline");
@@ -79,13 +87,13 @@ fn the_right_goes_round() {
     assert_eq!(transmit.look(), Look::Elsewhere);
     assert_eq!(transmit.send_inline(), Inline::Busy);
     assert_eq!(send_some(&transmit, usize::MAX), 10);
-    assert!(transmit.is_drained() && transmit.let_go());
+    assert!(transmit.is_drained() && let_go(&transmit));
 }
 
 #[test]
 fn a_full_socket_hands_over_and_gathering_resumes() {
     let (mut writer, transmit, mut far) = established();
-    assert!(transmit.let_go() && transmit.watch());
+    assert!(let_go(&transmit) && transmit.watch());
     let body = vec![7; 4 << 20];
     write(&mut writer, &body);
     assert_eq!(transmit.send_inline(), Inline::HandOver);
@@ -201,29 +209,33 @@ fn protocol_traffic_goes_first_and_before_the_handshake_alone() {
     assert_eq!(read_exactly(&mut far, 22), *b"greetingready\0\x07message");
 }
 
-/// The right is free, and nobody is about to take that back.
-fn is_settled(transmit: &Transmit) -> bool {
-    let _side = lock(&transmit.side);
-    transmit.right() == Right::Free
-}
-
 /// The producer gathers or sends at once, the worker watches, takes over and lets go, and every byte arrives once and in
 /// order. Nothing here waits with a time limit: a message that is left lying hangs the test.
 fn stress(look_again: bool) -> u64 {
     const MESSAGES: u64 = 30_002;
     let (mut writer, transmit, far) = established();
     let done = AtomicBool::new(false);
+    // Held while the right is let go of, so that whoever has the lock and finds it free knows that it stays so.
+    let letting_go = Mutex::new(());
+    let worker_lets_go = || {
+        let _between = lock(&letting_go);
+        let_go(&transmit);
+    };
+    let is_settled = || {
+        let _between = lock(&letting_go);
+        transmit.right() == Right::Free
+    };
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Relaxed) {
                 match transmit.right() {
                     Right::Worker => {
                         if send_some(&transmit, usize::MAX) == 0 && !transmit.return_to_gathering() {
-                            transmit.let_go();
+                            worker_lets_go();
                         }
                     }
                     Right::Watched => match transmit.look() {
-                        Look::Empty => drop(transmit.let_go()),
+                        Look::Empty => worker_lets_go(),
                         Look::Queued(_) => drop(transmit.hand_over()),
                         Look::Elsewhere => {}
                     },
@@ -243,7 +255,7 @@ fn stress(look_again: bool) -> u64 {
         });
         for number in 0..MESSAGES {
             // The control's last message meets a free right.
-            while !look_again && number + 1 == MESSAGES && !is_settled(&transmit) {
+            while !look_again && number + 1 == MESSAGES && !is_settled() {
                 thread::yield_now();
             }
             writer.small_frame(0, &number.to_le_bytes());
@@ -325,7 +337,7 @@ fn the_newest_message_waits_alone() {
         );
     }
     assert!(!transmit.is_drained());
-    assert!(!transmit.let_go(), "there is something to send");
+    assert!(!let_go(&transmit), "there is something to send");
     assert_eq!(transmit.discard(), 1);
     assert!(transmit.is_drained());
 }

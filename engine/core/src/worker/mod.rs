@@ -35,6 +35,7 @@ use crate::{
     link::Link,
     pipe::Dismissal,
     socket::{Change, SocketShared},
+    transmit::Right,
 };
 
 pub(crate) use connect::{Dial, Resolved};
@@ -154,6 +155,8 @@ struct Worker {
     datagram_buffer: Vec<u8>,
     /// Sessions that hold the right to send and may have something to send.
     sending: Vec<u32>,
+    /// Sessions whose right to send was let go of, and whose it was; empty between turns.
+    letting_go: Vec<(u32, Right)>,
     watch: Watch,
     timers: Timers,
     half_open: HalfOpen,
@@ -198,6 +201,7 @@ impl Worker {
             datagrams: Slots::default(),
             datagram_buffer: Vec::new(),
             sending: Vec::new(),
+            letting_go: Vec::new(),
             watch: Watch::default(),
             timers: Timers::default(),
             half_open: HalfOpen::default(),
@@ -458,7 +462,10 @@ impl Worker {
             return;
         }
         let now = Instant::now();
-        while let Some(due) = self.timers.pop_due(now) {
+        for _ in 0..limits::TIMERS_PER_TURN {
+            let Some(due) = self.timers.pop_due(now) else {
+                return;
+            };
             match due {
                 timers::Due::Session(slot) => {
                     self.session_due(slot, now);

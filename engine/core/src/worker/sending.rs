@@ -3,6 +3,7 @@
 use std::io;
 
 use ringmq_message::wire::WireSlice;
+use ringmq_queue::barrier::heavy_fence;
 
 use super::{
     Op, Worker,
@@ -72,6 +73,38 @@ impl Worker {
                 self.sending.swap_remove(place);
             }
         }
+        self.confirm_letting_go(|worker, slot, has_gone| {
+            if let Some(session) = worker.sessions.get_mut(slot) {
+                session.sending = Sending::Nothing;
+            }
+            if !has_gone {
+                worker.list_for_sending(slot);
+            }
+        });
+    }
+
+    /// Lets go of the right to send. False when it stays; otherwise what came of it is for
+    /// [`confirm_letting_go`](Self::confirm_letting_go) to say.
+    pub(super) fn let_go(&mut self, slot: u32) -> bool {
+        let session = self.sessions.get(slot);
+        let was = session.and_then(|session| session.link.transmit.let_go());
+        self.letting_go.extend(was.map(|was| (slot, was)));
+        was.is_some()
+    }
+
+    /// Looks once more at the links whose right was let go of, for which one fence serves, and says which are free.
+    pub(super) fn confirm_letting_go(&mut self, mut settle: impl FnMut(&mut Self, u32, bool)) {
+        if self.letting_go.is_empty() {
+            return;
+        }
+        heavy_fence();
+        let mut letting_go = std::mem::take(&mut self.letting_go);
+        for (slot, was) in letting_go.drain(..) {
+            let session = self.sessions.get(slot);
+            let has_gone = session.is_none_or(|session| session.link.transmit.has_let_go(was));
+            settle(self, slot, has_gone);
+        }
+        self.letting_go = letting_go;
     }
 
     /// False when the session leaves the list.
@@ -105,12 +138,12 @@ impl Worker {
         if session.idle_looks < limits::IDLE_LOOKS_MAX {
             return true;
         }
-        if session.phase.is_handshaking() || session.link.transmit.let_go() {
+        if session.phase.is_handshaking() {
             session.sending = Sending::Nothing;
             return false;
         }
         session.idle_looks = 0;
-        true
+        !self.let_go(slot)
     }
 
     pub(super) fn sent(&mut self, slot: u32, batch: Vec<WireSlice>, result: io::Result<usize>) {

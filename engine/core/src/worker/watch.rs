@@ -15,8 +15,13 @@ pub(super) struct Watch {
 struct Watched {
     slot: u32,
     serial: u64,
+    /// What the last look found, and when it was.
     seen: Look,
-    empty_looks: u8,
+    looked: Instant,
+    /// Messages that the application had written by then.
+    written: u64,
+    /// Since when nothing has been queued, or nothing of what is queued has been taken.
+    since: Instant,
 }
 
 impl Watch {
@@ -26,9 +31,9 @@ impl Watch {
     }
 }
 
-fn tick() -> Duration {
-    Duration::from_micros(limits::WATCH_TICK_US)
-}
+const TICK: Duration = Duration::from_micros(limits::WATCH_TICK_US);
+const STILL: Duration = Duration::from_micros(limits::WATCH_STILL_US);
+const REST: Duration = Duration::from_micros(limits::WATCH_REST_US);
 
 impl Worker {
     /// The application of this session begins to gather messages.
@@ -39,14 +44,17 @@ impl Worker {
         if std::mem::replace(&mut session.watched, true) {
             return;
         }
-        let serial = session.serial;
+        let now = Instant::now();
         self.watch.watched.push(Watched {
             slot,
-            serial,
-            seen: Look::Empty,
-            empty_looks: 0,
+            serial: session.serial,
+            seen: session.link.transmit.look(),
+            looked: now,
+            written: session.link.tally.read().sent.messages,
+            since: now,
         });
-        self.watch.next.get_or_insert_with(|| Instant::now() + tick());
+        let soon = now + STILL;
+        self.watch.next = Some(self.watch.next.map_or(soon, |next| next.min(soon)));
     }
 
     /// Looks at all watched links, if it is time.
@@ -57,35 +65,45 @@ impl Worker {
             return;
         }
         let mut watched = std::mem::take(&mut self.watch.watched);
-        watched.retain_mut(|watched| self.keep_watching(watched));
-        self.watch.next = (!watched.is_empty()).then(|| now + tick());
+        watched.retain_mut(|watched| self.keep_watching(watched, now));
         self.watch.watched = watched;
+        self.confirm_letting_go(|worker, slot, has_gone| {
+            if !has_gone {
+                worker.watch(slot);
+            }
+        });
+        self.watch.next = (!self.watch.watched.is_empty()).then(|| now + TICK);
     }
 
-    fn keep_watching(&mut self, watched: &mut Watched) -> bool {
-        let session = self.sessions.get_mut(watched.slot);
+    fn keep_watching(&mut self, watched: &mut Watched, now: Instant) -> bool {
+        let session = self.sessions.get(watched.slot);
         let Some(session) = session.filter(|session| session.serial == watched.serial) else {
             return false;
         };
+        let since_look = now.duration_since(watched.looked);
+        if since_look < STILL {
+            return true;
+        }
         let look = session.link.transmit.look();
-        let still = look == watched.seen;
-        watched.seen = look;
+        let written = session.link.tally.read().sent.messages;
+        if look != watched.seen {
+            watched.since = now;
+        }
+        let since_change = now.duration_since(watched.since);
         let keep = match look {
             Look::Elsewhere => false,
-            Look::Empty => {
-                watched.empty_looks = watched.empty_looks.saturating_add(1);
-                watched.empty_looks < limits::WATCH_EMPTY_LOOKS_MAX || !session.link.transmit.let_go()
-            }
-            Look::Queued(_) => {
-                watched.empty_looks = 0;
-                !still
-            }
-        };
-        session.watched = keep;
-        if still && matches!(look, Look::Queued(_)) {
+            Look::Empty => since_change < REST || !self.let_go(watched.slot),
             // The application does something else, or has stopped sending.
-            session.link.transmit.hand_over();
-            self.list_for_sending(watched.slot);
+            Look::Queued(_) if written == watched.written || since_change >= TICK => {
+                session.link.transmit.hand_over();
+                self.list_for_sending(watched.slot);
+                false
+            }
+            Look::Queued(_) => true,
+        };
+        (watched.seen, watched.looked, watched.written) = (look, now, written);
+        if let Some(session) = self.sessions.get_mut(watched.slot) {
+            session.watched = keep;
         }
         keep
     }
