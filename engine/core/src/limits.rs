@@ -66,9 +66,14 @@ pub const MONITOR_QUEUE_LEN: usize = 1024;
 /// about as long is never worse than twice the optimum.
 pub const SPIN_WAIT_US: u64 = 20;
 
-/// A link that was silent for this long is sent by the caller's own system call. Shorter gaps mean a stream of
-/// messages, which a worker sends in batches.
-pub const INLINE_SEND_GAP_US: u64 = 10;
+/// A message of a socket that has sent nothing for this long, counted from the end of its last call, is sent by a call of
+/// its own. Shorter gaps mean a stream of messages, which are gathered: less passes between the answers to two messages
+/// that lay there already, and more in whoever sends at a pace of its own.
+pub const INLINE_SEND_GAP_US: u64 = 4;
+
+/// So many messages without a rest are a burst, and then the next message after a rest is expected to begin another: it is
+/// gathered as well, for one call instead of two.
+pub const BURST_MESSAGES: u64 = 4;
 
 /// How often a busy application thread looks for commands of its workers although it finds messages without asking.
 pub const ATTEND_CHECK_MS: u64 = 10;

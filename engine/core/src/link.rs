@@ -86,6 +86,11 @@ impl Link {
         self.key.set(key);
     }
 
+    /// The key of the pipe, once it has one.
+    pub(crate) fn key(&self) -> Option<u64> {
+        self.key.get()
+    }
+
     /// Written and read by the worker only, apart from debugging.
     pub(crate) fn set_slot(&self, slot: u32) {
         self.slot.store(slot, Ordering::Relaxed);

@@ -1,37 +1,77 @@
-//! Whether a link is idle or streaming, which decides who sends.
+//! Whether a socket answers and rests or sends a stream, which decides who sends; and how a reader waits.
 
 use std::time::{Duration, Instant};
 
-use crate::limits;
+use crate::{limits, route::PipeKey};
 
-/// Sending inline for every message would end batching, handing every message to a worker costs two wake-ups. A pipe
-/// is idle when its socket has waited for an answer since the last message, or when the last message is longer ago
-/// than a system call takes.
+/// Sending inline for every message would end batching, handing every message to a worker costs two wake-ups. A socket
+/// is idle when it has found nothing to receive since its last message, or when the call that sent that message, to
+/// whichever peer, is over for longer than the processing of a message takes. Of one link alone that cannot be told:
+/// between two of its messages all the others get theirs, which takes long if each is sent at once.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
+    /// When the socket was done with its last message, as far as anybody had to know.
     last: Option<Instant>,
-    epoch: u64,
+    /// A receive has found nothing since then.
+    has_waited: bool,
+    /// What holds for all copies of the message that is being distributed, once the first has asked.
+    copies: Option<Option<bool>>,
+    /// Pipes that have gathered messages since the socket last waited.
+    gathering: Vec<PipeKey>,
 }
 
 impl Pace {
-    /// Called when the right to send is free. `epoch` counts how often the socket found nothing to receive.
-    pub(crate) fn is_idle(&mut self, epoch: u64) -> bool {
-        self.is_idle_at(epoch, Instant::now())
+    /// Whether the message that was just written is better sent here and now.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        if let Some(Some(idle)) = self.copies {
+            return idle;
+        }
+        let idle = self.is_idle_at(Instant::now());
+        if let Some(first) = &mut self.copies {
+            *first = Some(idle);
+        }
+        idle
     }
 
-    /// Something was sent until now, so that a message at this moment would follow it closely.
-    pub(crate) fn note(&mut self, epoch: u64, now: Instant) {
-        self.last = Some(now);
-        self.epoch = epoch;
-    }
-
-    fn is_idle_at(&mut self, epoch: u64, now: Instant) -> bool {
+    fn is_idle_at(&mut self, now: Instant) -> bool {
         let gap = Duration::from_micros(limits::INLINE_SEND_GAP_US);
         let rested = self.last.is_none_or(|last| now.duration_since(last) >= gap);
-        let answered = epoch != self.epoch;
         self.last = Some(now);
-        self.epoch = epoch;
-        rested || answered
+        std::mem::take(&mut self.has_waited) || rested
+    }
+
+    /// A receive has found nothing: the end of a burst, or of a question's answer.
+    pub(crate) fn has_waited(&mut self) {
+        self.has_waited = true;
+    }
+
+    /// A system call has sent something until now.
+    pub(crate) fn has_sent(&mut self) {
+        self.last = Some(Instant::now());
+    }
+
+    /// What is written until [`end_copies`](Self::end_copies) are copies of one message.
+    pub(crate) fn begin_copies(&mut self) {
+        self.copies = Some(None);
+    }
+
+    pub(crate) fn end_copies(&mut self) {
+        self.copies = None;
+    }
+
+    /// The pipe gathers messages: the socket sends them before it waits.
+    pub(crate) fn gathers(&mut self, key: PipeKey) {
+        self.gathering.push(key);
+    }
+
+    /// The next pipe that has gathered messages.
+    pub(crate) fn next_gathering(&mut self) -> Option<PipeKey> {
+        self.gathering.pop()
+    }
+
+    /// The pipe is gone.
+    pub(crate) fn forget(&mut self, key: PipeKey) {
+        self.gathering.retain(|&gathering| gathering != key);
     }
 }
 
@@ -120,23 +160,46 @@ const LOOKS_PER_CLOCK: u32 = 16;
 mod tests {
     use super::*;
 
+    fn at(us: u64) -> Instant {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        *START.get_or_init(Instant::now) + Duration::from_micros(us)
+    }
+
     #[test]
     fn a_stream_is_not_idle_and_an_exchange_is() {
-        let start = Instant::now();
-        let at = |us| start + Duration::from_micros(us);
         let mut pace = Pace::default();
-        assert!(pace.is_idle_at(0, at(0)), "the first message finds an idle link");
-        assert!(!pace.is_idle_at(0, at(1)), "the next follows at once");
+        assert!(pace.is_idle_at(at(0)), "the first message finds an idle socket");
+        assert!(!pace.is_idle_at(at(1)), "the next follows at once");
+        pace.has_waited();
         assert!(
-            pace.is_idle_at(1, at(2)),
+            pace.is_idle_at(at(2)),
             "the socket has waited for an answer in between"
         );
-        assert!(!pace.is_idle_at(1, at(3)));
+        assert!(!pace.is_idle_at(at(3)));
         assert!(
-            pace.is_idle_at(1, at(3 + limits::INLINE_SEND_GAP_US)),
-            "the link has rested"
+            pace.is_idle_at(at(3 + limits::INLINE_SEND_GAP_US)),
+            "the socket has rested"
         );
-        pace.note(1, at(1_000));
-        assert!(!pace.is_idle_at(1, at(1_001)), "it follows what is noted");
+    }
+
+    #[test]
+    fn the_gap_begins_with_the_end_of_the_last_send() {
+        let mut pace = Pace::default();
+        assert!(pace.is_idle_at(at(0)));
+        pace.last = Some(at(100));
+        assert!(!pace.is_idle_at(at(101)), "the send took most of the time");
+    }
+
+    #[test]
+    fn all_copies_of_a_message_share_a_decision() {
+        let mut pace = Pace::default();
+        pace.begin_copies();
+        assert!(pace.is_idle());
+        pace.has_sent();
+        assert!(pace.is_idle(), "the second copy goes the way of the first");
+        pace.end_copies();
+        pace.begin_copies();
+        pace.last = Some(Instant::now() + Duration::from_secs(1));
+        assert!(!pace.is_idle(), "the next message follows it");
     }
 }

@@ -363,11 +363,10 @@ impl Pattern {
 
 /// Sends an empty message on a new pipe, by which a ROUTER at the other end learns of us (ZMQ_PROBE_ROUTER).
 fn probe(pipes: &mut Pipes, key: PipeKey) {
-    let epoch = pipes.epoch;
-    if let Some(pipe) = pipes.get(key)
+    if let Some((pipe, pace)) = pipes.paced(key)
         && !pipe.is_full()
     {
-        pipe.write(&mut Message::new(), epoch);
+        pipe.write(&mut Message::new(), pace);
     }
 }
 

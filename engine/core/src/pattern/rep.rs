@@ -53,15 +53,16 @@ impl Rep {
 
     /// Writes the envelope back, if the asker is still there and has room.
     fn address(&mut self, pipes: &mut Pipes) {
-        let epoch = pipes.epoch;
         let Some(key) = self.asker else { return };
-        let Some(pipe) = pipes.get(key).and_then(Pipe::with_room) else {
+        if pipes.get(key).is_none_or(Pipe::is_full) {
             pipes.lose(key);
             self.asker = None;
             return;
-        };
-        for mut part in self.envelope.drain(..) {
-            pipe.write(&mut part, epoch);
+        }
+        if let Some((pipe, pace)) = pipes.paced(key) {
+            self.envelope
+                .drain(..)
+                .for_each(|mut part| pipe.write(&mut part, pace));
         }
         pipes.regain(key);
     }
@@ -102,9 +103,8 @@ impl Behaviour for Rep {
         } else {
             Phase::Ready
         };
-        let epoch = pipes.epoch;
-        if let Some(pipe) = self.asker.and_then(|key| pipes.get(key)) {
-            pipe.write(message, epoch);
+        if let Some((pipe, pace)) = self.asker.and_then(|key| pipes.paced(key)) {
+            pipe.write(message, pace);
         }
         Ok(())
     }

@@ -121,8 +121,8 @@ impl Router {
     /// sent.
     fn send_raw(&mut self, pipes: &mut Pipes, target: Option<PipeKey>, message: &mut Message) {
         self.sending = None;
-        let epoch = pipes.epoch;
-        let Some((key, pipe)) = target.and_then(|key| pipes.get(key).map(|pipe| (key, pipe))) else {
+        let Some(key) = target else { return };
+        let Some((pipe, pace)) = pipes.paced(key) else {
             return;
         };
         if message.is_empty() {
@@ -131,7 +131,7 @@ impl Router {
             pipes.ended.push(key);
         } else {
             message.set_more(false);
-            pipe.write(message, epoch);
+            pipe.write(message, pace);
         }
     }
 
@@ -209,9 +209,8 @@ impl Behaviour for Router {
         if !message.more() {
             self.sending = None;
         }
-        let epoch = pipes.epoch;
-        if let Some(pipe) = target.and_then(|key| pipes.get(key)) {
-            pipe.write(message, epoch);
+        if let Some((pipe, pace)) = target.and_then(|key| pipes.paced(key)) {
+            pipe.write(message, pace);
         }
         Ok(())
     }

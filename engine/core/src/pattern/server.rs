@@ -73,15 +73,14 @@ impl Behaviour for Server {
         if message.more() {
             return Err(Refusal::Parts);
         }
-        let epoch = pipes.epoch;
         let key = self.peers.get(&message.routing_id());
-        let pipe = key.and_then(|&key| pipes.get(key)).ok_or(Refusal::Unroutable)?;
+        let (pipe, pace) = key.and_then(|&key| pipes.paced(key)).ok_or(Refusal::Unroutable)?;
         if !pipe.has_room() && pipe.ask_for_room() {
             return Err(Refusal::Full);
         }
         // The number is ours, and means nothing to the peer.
         message.set_routing_id(0);
-        pipe.write(message, epoch);
+        pipe.write(message, pace);
         Ok(())
     }
 

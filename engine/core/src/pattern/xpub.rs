@@ -217,11 +217,10 @@ impl Behaviour for Xpub {
         self.peers.push(key);
         self.queue.activate(pipes, key);
         self.unread = true;
-        let epoch = pipes.epoch;
         if !self.welcome.is_empty()
-            && let Some(pipe) = pipes.get(key)
+            && let Some((pipe, pace)) = pipes.paced(key)
         {
-            pipe.write(&mut Message::from_slice(&self.welcome), epoch);
+            pipe.write(&mut Message::from_slice(&self.welcome), pace);
         }
         Admission::Accepted
     }

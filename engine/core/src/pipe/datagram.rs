@@ -15,6 +15,7 @@ use crate::{
     inbound::Inbound,
     limits,
     monitor::{DropCause, Event, EventRecord},
+    pace::Pace,
     worker::{Command, DatagramCommand},
 };
 
@@ -91,7 +92,7 @@ impl DatagramEnd {
         self.first = None;
     }
 
-    pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
+    pub(crate) fn write(&mut self, message: &mut Message, _pace: &mut Pace) {
         if message.more() {
             self.first = Some(std::mem::take(message));
             return;
@@ -99,7 +100,7 @@ impl DatagramEnd {
         self.finish(message);
     }
 
-    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, _epoch: u64) {
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, _pace: &mut Pace) {
         if more {
             self.first = Some(Message::from_slice(body));
             return;

@@ -4,7 +4,7 @@
 use ringmq_message::Message;
 
 use super::{Read, WireEnd};
-use crate::worker::Command;
+use crate::{pace::Pace, worker::Command};
 
 /// A pipe's end whose waiting messages can be taken back. It receives as any other.
 pub(crate) struct KeptEnd {
@@ -47,7 +47,7 @@ impl KeptEnd {
         self.wire.stop_asking();
     }
 
-    pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
+    pub(crate) fn write(&mut self, message: &mut Message, _pace: &mut Pace) {
         self.building.push(std::mem::take(message));
         if self.building.last().is_some_and(Message::more) {
             return;
@@ -59,10 +59,10 @@ impl KeptEnd {
         }
     }
 
-    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, pace: &mut Pace) {
         let mut message = Message::from_slice(body);
         message.set_more(more);
-        self.write(&mut message, epoch);
+        self.write(&mut message, pace);
     }
 
     pub(crate) fn rollback(&mut self) {

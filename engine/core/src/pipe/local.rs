@@ -15,7 +15,7 @@ use crate::{
     inproc::Party,
     kept::Kept,
     link::{UNATTACHED, lock},
-    pace::Dwell,
+    pace::{Dwell, Pace},
     socket::{SocketCommand, SocketShared},
     tally::Tally,
 };
@@ -254,7 +254,7 @@ impl LocalEnd {
     }
 
     #[inline]
-    pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
+    pub(crate) fn write(&mut self, message: &mut Message, _pace: &mut Pace) {
         // It comes from us now, as in libzmq.
         message.set_origin(OriginId::NONE);
         let more = message.more();
@@ -273,11 +273,11 @@ impl LocalEnd {
     }
 
     #[inline]
-    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, pace: &mut Pace) {
         if self.junction.kept[self.me].get().is_some() {
             let mut message = Message::from_slice(body);
             message.set_more(more);
-            return self.write(&mut message, epoch);
+            return self.write(&mut message, pace);
         }
         self.outgoing.stage_bytes(body, more);
         if !more {

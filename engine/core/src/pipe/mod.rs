@@ -10,10 +10,7 @@ mod shm;
 mod sizes;
 mod wire;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use ringmq_io::Fd;
 use ringmq_message::{Message, Origin, OriginId, wire::ring};
@@ -38,7 +35,7 @@ use crate::{
     link::Link,
     monitor::{Credentials, DisconnectReason},
     options::{Options, Overflow},
-    pace::Dwell,
+    pace::{Dwell, Pace},
     presence::Leftover,
     receive::Receive,
     socket::{Board, Change, SocketShared},
@@ -275,7 +272,7 @@ impl Pipe {
     /// The message that the other side wants every new peer to get, if it wants one.
     pub(crate) fn greet(&mut self, hello: &[u8]) {
         if !hello.is_empty() {
-            self.write(&mut Message::from_slice(hello), 0);
+            self.write(&mut Message::from_slice(hello), &mut Pace::default());
         }
     }
 
@@ -447,11 +444,6 @@ impl Pipe {
         has_space && !self.is_full()
     }
 
-    /// The pipe, if it is not full.
-    pub(crate) fn with_room(&mut self) -> Option<&mut Self> {
-        if self.is_full() { None } else { Some(self) }
-    }
-
     /// For patterns that drop: a pipe that was found full takes messages again once half of its queue is gone.
     #[inline]
     pub(crate) fn accepts(&mut self) -> bool {
@@ -506,9 +498,9 @@ impl Pipe {
     /// Writes one part; a large body is taken out of `message`. The caller has seen that the pipe is not full, or is in
     /// the middle of a message.
     #[inline]
-    pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
+    pub(crate) fn write(&mut self, message: &mut Message, pace: &mut Pace) {
         self.begin_part(message.len(), message.more());
-        either!(self, end => end.write(message, epoch));
+        either!(self, end => end.write(message, pace));
     }
 
     /// Counts a part that is about to be written.
@@ -537,41 +529,44 @@ impl Pipe {
 
     /// Writes one part by copying it, for which it must be small enough; otherwise as [`write`](Self::write).
     #[inline]
-    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, pace: &mut Pace) {
         self.begin_part(body.len(), more);
-        either!(self, end => end.write_bytes(body, more, epoch));
+        either!(self, end => end.write_bytes(body, more, pace));
     }
 
     /// Writes one part and leaves it with the caller.
     #[inline]
-    pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
+    pub(crate) fn write_shared(&mut self, message: &mut Message, pace: &mut Pace) {
         self.begin_part(message.len(), message.more());
         match &mut self.end {
-            End::Wire(wire) => wire.write_shared(message, epoch),
-            End::Shm(shm) => shm.write_shared(message, epoch),
-            End::Newest(newest) => newest.write(&mut share_of(message), epoch),
-            End::Local(local) => local.write(&mut share_of(message), epoch),
-            End::Kept(kept) => kept.write(&mut share_of(message), epoch),
-            End::Datagram(datagram) => datagram.write(&mut share_of(message), epoch),
-        }
-    }
-
-    /// The next message follows others that the socket has sent, be it to other peers, so that it is better gathered.
-    #[inline]
-    pub(crate) fn follow(&mut self, epoch: u64, now: Instant) {
-        match &mut self.end {
-            End::Wire(wire) => wire.follow(epoch, now),
-            End::Shm(shm) => shm.wire.follow(epoch, now),
-            End::Newest(_) | End::Kept(_) | End::Datagram(_) | End::Local(_) => {}
+            End::Wire(wire) => wire.write_shared(message, pace),
+            End::Shm(shm) => shm.write_shared(message, pace),
+            End::Newest(newest) => newest.write(&mut share_of(message), pace),
+            End::Local(local) => local.write(&mut share_of(message), pace),
+            End::Kept(kept) => kept.write(&mut share_of(message), pace),
+            End::Datagram(datagram) => datagram.write(&mut share_of(message), pace),
         }
     }
 
     /// Sends what was gathered.
     pub(crate) fn flush(&mut self) {
+        if let Some(wire) = self.gathering_end() {
+            wire.flush();
+        }
+    }
+
+    /// Sends what was gathered; the socket's [`Pace`] does not list the pipe any more.
+    pub(crate) fn flush_listed(&mut self) {
+        if let Some(wire) = self.gathering_end() {
+            wire.flush_listed();
+        }
+    }
+
+    fn gathering_end(&mut self) -> Option<&mut WireEnd> {
         match &mut self.end {
-            End::Wire(wire) => wire.flush(),
-            End::Shm(shm) => shm.wire.flush(),
-            End::Newest(_) | End::Kept(_) | End::Datagram(_) | End::Local(_) => {}
+            End::Wire(wire) => Some(wire),
+            End::Shm(shm) => Some(&mut shm.wire),
+            End::Newest(_) | End::Kept(_) | End::Datagram(_) | End::Local(_) => None,
         }
     }
 

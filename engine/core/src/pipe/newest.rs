@@ -7,7 +7,7 @@ use ringmq_message::Message;
 use ringmq_queue::spsc::Consumer;
 
 use super::Read;
-use crate::{inbound::Inbound, link::Link, worker::Command};
+use crate::{inbound::Inbound, link::Link, pace::Pace, worker::Command};
 
 /// A pipe's end towards a session that keeps only the newest message.
 pub(crate) struct NewestEnd {
@@ -49,12 +49,12 @@ impl NewestEnd {
     /// Parts are only ever whole messages: the socket takes no others.
     pub(crate) fn rollback(&mut self) {}
 
-    pub(crate) fn write_bytes(&mut self, body: &[u8], _more: bool, epoch: u64) {
-        self.write(&mut Message::from_slice(body), epoch);
+    pub(crate) fn write_bytes(&mut self, body: &[u8], _more: bool, pace: &mut Pace) {
+        self.write(&mut Message::from_slice(body), pace);
     }
 
     /// Replaces what has not been sent. Its socket takes no messages of several parts.
-    pub(crate) fn write(&mut self, message: &mut Message, _epoch: u64) {
+    pub(crate) fn write(&mut self, message: &mut Message, _pace: &mut Pace) {
         if self.link.transmit.replace(std::mem::take(message)) {
             self.link.worker.push(Command::Transmit(self.link.clone()));
         }

@@ -13,7 +13,7 @@ use super::{Read, outgoing::Outgoing, wire::WireEnd};
 use crate::{
     inbound::Mark,
     limits,
-    pace::Dwell,
+    pace::{Dwell, Pace},
     shm_inbox::{Inbox, Taken},
     worker::{Command, Permit},
 };
@@ -162,7 +162,7 @@ impl ShmEnd {
 
     /// The connection is gone: what waits outside the ring goes by the wire of the next one. Returns how many messages were
     /// in the ring, of which nobody knows whether they arrived.
-    pub(crate) fn cut(&mut self, epoch: u64) -> u64 {
+    pub(crate) fn cut(&mut self, pace: &mut Pace) -> u64 {
         let link = self.wire.link.clone();
         self.postponed = None;
         let Some(mut outgoing) = self.outgoing.take() else {
@@ -176,7 +176,7 @@ impl ShmEnd {
         };
         let waiting = spill.whole_messages();
         for mut part in spill.into_whole_messages() {
-            self.wire.write(&mut part, epoch);
+            self.wire.write(&mut part, pace);
         }
         (outgoing.written - taken).saturating_sub(waiting)
     }
@@ -301,31 +301,31 @@ impl ShmEnd {
     }
 
     #[inline]
-    pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
+    pub(crate) fn write(&mut self, message: &mut Message, pace: &mut Pace) {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.write(message, &self.wire.link);
         } else if self.begin_by_wire(message.more()) {
-            self.wire.write(message, epoch);
+            self.wire.write(message, pace);
             self.end_by_wire();
         }
     }
 
     #[inline]
-    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, pace: &mut Pace) {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.write_bytes(body, more, &self.wire.link);
         } else if self.begin_by_wire(more) {
-            self.wire.write_bytes(body, more, epoch);
+            self.wire.write_bytes(body, more, pace);
             self.end_by_wire();
         }
     }
 
     /// Writes one part by copying it if it fits; what does not fit becomes a share of the message.
-    pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
+    pub(crate) fn write_shared(&mut self, message: &mut Message, pace: &mut Pace) {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.write_shared(message, &self.wire.link);
         } else if self.begin_by_wire(message.more()) {
-            self.wire.write_shared(message, epoch);
+            self.wire.write_shared(message, pace);
             self.end_by_wire();
         }
     }

@@ -1,6 +1,6 @@
 //! The end of a pipe whose other end is a session: encodes into the wire ring, reads spans.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use ringmq_message::{Message, wire::WireWriter};
 use ringmq_queue::{barrier::light_fence, spsc::Consumer};
@@ -22,9 +22,12 @@ pub(crate) struct WireEnd {
     /// The length from which on a body is no small frame: 0 where there are no frames.
     small_end: usize,
     writer: WireWriter,
-    pace: Pace,
-    /// Bytes that may still be gathered before they are sent.
+    /// Bytes that may still be gathered before they are sent; 0 when nothing is gathered.
     window: usize,
+    /// The socket's pace knows that the pipe gathers.
+    listed: bool,
+    /// Messages that had been written when one last found the socket idle.
+    written_before: u64,
     queue: Consumer<Inbound>,
     cursor: Cursor,
     /// Messages read so far, and how many of them the session knows of.
@@ -48,8 +51,9 @@ impl WireEnd {
             link,
             small_end: if framed { 256 } else { 0 },
             writer,
-            pace: Pace::default(),
             window: 0,
+            listed: false,
+            written_before: 0,
             queue,
             cursor: Cursor::Empty,
             consumed: 0,
@@ -95,18 +99,18 @@ impl WireEnd {
 
     /// Writes one part; a large body is taken out of `message`, a small one copied.
     #[inline]
-    pub(crate) fn write(&mut self, message: &mut Message, epoch: u64) {
+    pub(crate) fn write(&mut self, message: &mut Message, pace: &mut Pace) {
         if message.len() < limits::REFERENCE_BODY_MIN {
             let more = message.more();
-            self.write_bytes(message, more, epoch);
+            self.write_bytes(message, more, pace);
         } else {
-            self.write_by_reference(message, epoch);
+            self.write_by_reference(message, pace);
         }
     }
 
     /// Writes one part by copying it, for which it must be small enough.
     #[inline]
-    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, epoch: u64) {
+    pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, pace: &mut Pace) {
         let flags = if more { MORE } else { 0 };
         if body.len() < self.small_end {
             self.writer.small_frame(flags, body);
@@ -116,10 +120,10 @@ impl WireEnd {
             let header = encode_header(flags, body.len() as u64);
             self.writer.frame(header.as_slice(), body);
         }
-        self.finish_part(more, body.len(), epoch);
+        self.finish_part(more, body.len(), pace);
     }
 
-    fn write_by_reference(&mut self, message: &mut Message, epoch: u64) {
+    fn write_by_reference(&mut self, message: &mut Message, pace: &mut Pace) {
         let (more, len) = (message.more(), message.len());
         let header = encode_header(if more { MORE } else { 0 }, len as u64);
         let header = if self.small_end == 0 {
@@ -128,59 +132,80 @@ impl WireEnd {
             header.as_slice()
         };
         self.writer.frame_by_reference(header, std::mem::take(message));
-        self.finish_part(more, len, epoch);
+        self.finish_part(more, len, pace);
     }
 
     #[inline]
-    fn finish_part(&mut self, more: bool, len: usize, epoch: u64) {
+    fn finish_part(&mut self, more: bool, len: usize, pace: &mut Pace) {
         if more {
             return;
         }
         self.writer.commit();
-        // Partner of the heavy fence in `Transmit::let_go`.
+        // Partner of the heavy fence before `Transmit::has_let_go`.
         light_fence();
         match self.link.transmit.right() {
             Right::Worker => {}
             Right::Watched if self.window > len => self.window -= len,
-            right => self.kick(right, epoch),
+            right => self.kick(right, len, pace),
         }
     }
 
-    /// An idle link is sent here and now; messages that follow each other closely are gathered.
+    /// A message that finds its socket idle is sent here and now; messages that follow each other closely are gathered, until
+    /// they are many bytes.
     #[cold]
-    fn kick(&mut self, right: Right, epoch: u64) {
-        if right == Right::Watched || self.pace.is_idle(epoch) {
-            self.link.send_inline();
-        } else {
-            self.link.watch();
-            self.link.socket.note_gathering();
+    fn kick(&mut self, right: Right, len: usize, pace: &mut Pace) {
+        let is_due = right == Right::Watched && self.window > 0;
+        if !(is_due || pace.is_idle() && self.stands_alone()) {
+            if right == Right::Free {
+                self.link.watch();
+            }
+            if !self.listed
+                && let Some(key) = self.link.key()
+            {
+                self.listed = true;
+                pace.gathers(key);
+            }
+            self.window = limits::GATHER_BYTES.saturating_sub(len);
+            if self.window > 0 {
+                return;
+            }
         }
-        self.window = limits::GATHER_BYTES;
+        self.window = 0;
+        self.link.send_inline();
+        pace.has_sent();
     }
 
-    /// The next message follows others that the socket has sent, be it to other peers.
-    pub(crate) fn follow(&mut self, epoch: u64, now: Instant) {
-        self.pace.note(epoch, now);
+    /// Whether the message that finds the socket idle is likely to be the only one for the moment, as it was the last time. The
+    /// first of a burst is better sent with the others.
+    fn stands_alone(&mut self) -> bool {
+        let written = self.written();
+        written - std::mem::replace(&mut self.written_before, written) < limits::BURST_MESSAGES
     }
 
     /// Sends what was gathered.
     pub(crate) fn flush(&mut self) {
+        self.window = 0;
         if self.link.transmit.right() == Right::Watched {
             self.link.send_inline();
-            self.window = limits::GATHER_BYTES;
         }
+    }
+
+    /// Sends what was gathered; the socket's pace does not list the pipe any more.
+    pub(crate) fn flush_listed(&mut self) {
+        self.listed = false;
+        self.flush();
     }
 
     /// Writes one part and leaves it with the caller.
     #[inline]
-    pub(crate) fn write_shared(&mut self, message: &mut Message, epoch: u64) {
+    pub(crate) fn write_shared(&mut self, message: &mut Message, pace: &mut Pace) {
         if message.len() < limits::SHARED_REFERENCE_MIN {
             let more = message.more();
-            self.write_bytes(message, more, epoch);
+            self.write_bytes(message, more, pace);
         } else {
             let mut share = message.share();
             share.set_more(message.more());
-            self.write_by_reference(&mut share, epoch);
+            self.write_by_reference(&mut share, pace);
         }
     }
 

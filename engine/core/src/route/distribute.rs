@@ -1,11 +1,9 @@
 //! A copy for every chosen pipe that has room (RFC 29 PUB and XPUB).
 
-use std::time::Instant;
-
 use ringmq_message::Message;
 
 use super::{PipeKey, Pipes};
-use crate::{options::Overflow, pace::Pace, pipe::Dismissal};
+use crate::{options::Overflow, pipe::Dismissal};
 
 /// Sends each message to a set of pipes, chosen at its first part.
 #[derive(Default)]
@@ -15,9 +13,6 @@ pub(crate) struct Distribute {
     sending: bool,
     /// What to do about a pipe without room.
     pub(crate) overflow: Overflow,
-    /// Whether messages follow each other closely, seen from the sender. A pipe alone cannot tell: between two messages of
-    /// its own all the others get theirs, which takes long if every one of them is sent at once.
-    pace: Pace,
 }
 
 impl Distribute {
@@ -64,31 +59,20 @@ impl Distribute {
             self.leave_full(pipes);
         }
         self.sending = message.more();
-        let epoch = pipes.epoch;
         let Some((&last, others)) = self.chosen.split_last() else {
             return;
         };
-        let many = !others.is_empty() && !message.more();
-        if many && !self.pace.is_idle(epoch) {
-            let now = Instant::now();
-            for &key in &self.chosen {
-                if let Some(pipe) = pipes.get(key) {
-                    pipe.follow(epoch, now);
-                }
-            }
-        }
+        pipes.pace.begin_copies();
         for &key in others {
-            if let Some(pipe) = pipes.get(key) {
+            if let Some((pipe, pace)) = pipes.paced(key) {
                 // A body that leaves by reference is taken out, so each pipe gets a share of it.
-                pipe.write_shared(message, epoch);
+                pipe.write_shared(message, pace);
             }
         }
-        if let Some(pipe) = pipes.get(last) {
-            pipe.write(message, epoch);
+        if let Some((pipe, pace)) = pipes.paced(last) {
+            pipe.write(message, pace);
         }
-        if many {
-            self.pace.note(epoch, Instant::now());
-        }
+        pipes.pace.end_copies();
     }
 
     fn leave_full(&mut self, pipes: &mut Pipes) {

@@ -66,7 +66,12 @@ impl FairQueue {
     }
 
     fn take_out(&mut self, pipes: &mut Pipes, place: usize) {
-        let key = self.active.remove(place);
+        let key = if place == self.next {
+            // The last one takes its turn, so that a crowd of pipes is not moved for each that falls silent.
+            self.active.swap_remove(place)
+        } else {
+            self.active.remove(place)
+        };
         if let Some(pipe) = pipes.get(key) {
             pipe.in_fair_queue = false;
         }

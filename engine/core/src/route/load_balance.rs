@@ -3,7 +3,7 @@
 use ringmq_message::Message;
 
 use super::{PipeKey, Pipes};
-use crate::pipe::Pipe;
+use crate::{pace::Pace, pipe::Pipe};
 
 /// Chooses the pipe for each message sent.
 #[derive(Default)]
@@ -64,13 +64,13 @@ impl LoadBalance {
     #[inline]
     pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Option<Balanced> {
         let more = message.more();
-        self.send_with(pipes, more, |pipe, epoch| pipe.write(message, epoch))
+        self.send_with(pipes, more, |pipe, pace| pipe.write(message, pace))
     }
 
     /// Sends a message of one part by copying it, for which it must be small enough.
     #[inline]
     pub(crate) fn send_bytes(&mut self, pipes: &mut Pipes, body: &[u8]) -> Option<Balanced> {
-        self.send_with(pipes, false, |pipe, epoch| pipe.write_bytes(body, false, epoch))
+        self.send_with(pipes, false, |pipe, pace| pipe.write_bytes(body, false, pace))
     }
 
     #[inline]
@@ -78,7 +78,7 @@ impl LoadBalance {
         &mut self,
         pipes: &mut Pipes,
         more: bool,
-        write: impl FnOnce(&mut Pipe, u64),
+        write: impl FnOnce(&mut Pipe, &mut Pace),
     ) -> Option<Balanced> {
         if self.dropping {
             self.dropping = more;
@@ -88,9 +88,9 @@ impl LoadBalance {
             return None;
         }
         let key = self.active[self.next];
-        let epoch = pipes.epoch;
         // The pipe exists: detaching takes it out of `active` first.
-        write(pipes.get(key)?, epoch);
+        let (pipe, pace) = pipes.paced(key)?;
+        write(pipe, pace);
         self.sending = more;
         if !more {
             self.next += 1;

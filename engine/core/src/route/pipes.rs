@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     monitor::DropCause,
-    pace::Dwell,
+    pace::{Dwell, Pace},
     pipe::{Dismissal, Peer, Pipe},
     tally::DropTally,
 };
@@ -24,8 +24,8 @@ pub(crate) struct Pipes {
     pub(crate) drops: Vec<Dropped>,
     /// All that the socket has dropped, for whoever reads its counters.
     dropped: Arc<DropTally>,
-    /// Counts the receives of the socket, by which a pipe tells a lock-step exchange from a stream.
-    pub(crate) epoch: u64,
+    /// How the socket sends, by which its pipes tell an exchange from a stream.
+    pub(crate) pace: Pace,
     /// What the receive in progress does before it finds nothing.
     pub(crate) dwell: Dwell,
 }
@@ -78,6 +78,16 @@ impl Pipes {
         slot.pipe.as_deref_mut()
     }
 
+    /// The pipe, and what it needs to know for writing.
+    #[inline]
+    pub(crate) fn paced(&mut self, key: PipeKey) -> Option<(&mut Pipe, &mut Pace)> {
+        let slot = self.slots.get_mut(place(key))?;
+        if u64::from(slot.generation) != key >> 32 {
+            return None;
+        }
+        Some((slot.pipe.as_deref_mut()?, &mut self.pace))
+    }
+
     pub(crate) fn remove(&mut self, key: PipeKey) -> Option<Box<Pipe>> {
         let slot = self.slots.get_mut(place(key))?;
         if u64::from(slot.generation) != key >> 32 {
@@ -88,6 +98,7 @@ impl Pipes {
         slot.generation = (slot.generation + 1) % u32::MAX;
         self.free.push(place(key) as u32);
         self.len -= 1;
+        self.pace.forget(key);
         Some(pipe)
     }
 

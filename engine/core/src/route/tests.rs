@@ -7,6 +7,7 @@ use ringmq_zmtp::SocketType;
 
 use super::*;
 use crate::pace::Dwell;
+use crate::pace::Pace;
 use crate::{
     inproc::Party,
     monitor::DropCause,
@@ -152,8 +153,8 @@ fn rfc30_one_whole_message_of_each_in_turn() {
     let mut queue = FairQueue::default();
     for (place, other) in others.iter_mut().enumerate() {
         for round in 0..2 {
-            other.write(&mut part(&format!("{place}{round}"), true), 0);
-            other.write(&mut part("tail", false), 0);
+            other.write(&mut part(&format!("{place}{round}"), true), &mut Pace::default());
+            other.write(&mut part("tail", false), &mut Pace::default());
         }
     }
     for &key in &keys {
@@ -174,9 +175,9 @@ fn a_message_in_progress_outlives_its_pipe() {
     let (mut pipes, keys, mut others) = pipes(2, 10);
     let mut queue = FairQueue::default();
     for (text, more) in [("a", true), ("b", true), ("c", false), ("never read", false)] {
-        others[0].write(&mut part(text, more), 0);
+        others[0].write(&mut part(text, more), &mut Pace::default());
     }
-    others[1].write(&mut part("d", false), 0);
+    others[1].write(&mut part("d", false), &mut Pace::default());
     for &key in &keys {
         queue.activate(&mut pipes, key);
     }
@@ -197,7 +198,7 @@ fn where_messages_have_one_part_others_are_thrown_away() {
     let (mut pipes, keys, mut others) = pipes(1, 10);
     let mut queue = FairQueue::default();
     for (text, more) in [("two", true), ("parts", false), ("one", false)] {
-        others[0].write(&mut part(text, more), 0);
+        others[0].write(&mut part(text, more), &mut Pace::default());
     }
     queue.activate(&mut pipes, keys[0]);
     let mut message = Message::new();

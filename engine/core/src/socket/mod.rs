@@ -267,8 +267,8 @@ impl Socket {
     #[cold]
     fn recv_slow(&mut self, message: &mut Message, mut nothing: Nothing, wait: Wait) -> Result<(), Error> {
         let mut waiting = self.start_waiting(wait, true);
-        // A receive that found nothing marks the end of a burst for the pipes' pace.
-        self.pipes.epoch += 1;
+        // A receive that found nothing marks the end of a burst.
+        self.pipes.pace.has_waited();
         loop {
             match nothing {
                 Nothing::Empty => {}
@@ -307,7 +307,7 @@ impl Socket {
                 self.bury();
                 return Ok(events);
             }
-            self.pipes.epoch += 1;
+            self.pipes.pace.has_waited();
             self.bury();
             if self.stay_announced()? {
                 return Ok(events);

@@ -103,10 +103,11 @@ impl Socket {
 
     /// Gives up the pipe's way to a peer that is gone, and reports how many messages lay in that peer's memory.
     pub(super) fn cut_rings(&mut self, key: PipeKey) {
-        let epoch = self.pipes.epoch;
-        let Some(pipe) = self.pipes.get(key) else { return };
+        let Some((pipe, pace)) = self.pipes.paced(key) else {
+            return;
+        };
         let (endpoint, tally) = (pipe.endpoint, pipe.tally.clone());
-        let count = pipe.shm().map_or(0, |shm| shm.cut(epoch));
+        let count = pipe.shm().map_or(0, |shm| shm.cut(pace));
         if count == 0 {
             return;
         }

@@ -103,8 +103,6 @@ pub(crate) struct SocketShared {
     pub(crate) observers: Observers,
     closed: AtomicBool,
     terminated: AtomicBool,
-    /// Some pipe has begun to gather messages since the socket last waited. Only the socket's owner touches it.
-    gathering: AtomicBool,
     pub(crate) subscriptions: Mutex<Board>,
     monitor: Mutex<Option<Box<dyn Listener>>>,
     /// The counts of the socket's pipes.
@@ -130,7 +128,6 @@ impl SocketShared {
             observers: Observers::default(),
             closed: AtomicBool::new(false),
             terminated: AtomicBool::new(false),
-            gathering: AtomicBool::new(false),
             subscriptions: Mutex::new(Board::default()),
             monitor: Mutex::new(None),
             ledger: Mutex::default(),
@@ -198,16 +195,6 @@ impl SocketShared {
 
     pub(crate) fn is_terminated(&self) -> bool {
         self.terminated.load(Ordering::SeqCst)
-    }
-
-    /// A pipe begins to gather messages.
-    pub(crate) fn note_gathering(&self) {
-        self.gathering.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether some pipe may hold gathered messages.
-    pub(crate) fn take_gathering(&self) -> bool {
-        self.gathering.load(Ordering::Relaxed) && self.gathering.swap(false, Ordering::Relaxed)
     }
 
     /// Replaces the listener to the socket's events.

@@ -103,9 +103,9 @@ impl Socket {
 
     /// Sends what was gathered, before this thread turns to something else than sending.
     pub(super) fn flush(&mut self) {
-        if self.shared.take_gathering() {
-            for pipe in self.pipes.iter_mut() {
-                pipe.flush();
+        while let Some(key) = self.pipes.pace.next_gathering() {
+            if let Some(pipe) = self.pipes.get(key) {
+                pipe.flush_listed();
             }
         }
     }
