@@ -135,3 +135,45 @@ fn compare_runs_both_columns_and_writes_every_run() {
         "the engines take turns: {columns:?}"
     );
 }
+
+/// Runs `scale`, shortly, and sees that it prints so many rows, each with a figure of either library and their quotient.
+fn scale(arguments: &[&str], rows: usize) {
+    let short = ["--repetitions", "1", "--ms", "20"];
+    let table = stdout(&run(env!("CARGO_BIN_EXE_scale"), &[arguments, &short].concat()));
+    let printed = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let quotients: Vec<_> = printed.filter_map(|row| row.split('|').nth_back(1)).collect();
+    assert_eq!(quotients.len(), rows, "{table}");
+    for quotient in quotients {
+        assert!(quotient.trim().parse::<f64>().is_ok(), "{table}");
+    }
+}
+
+#[test]
+fn scale_publishes_to_many() {
+    let sizes = ["fanout", "--subscribers", "1,3", "--sizes", "64,1000"];
+    scale(&sizes, 8);
+}
+
+#[test]
+fn scale_publishes_beside_one_that_never_reads() {
+    let sizes = ["fanout", "--subscribers", "2", "--sizes", "64"];
+    scale(
+        &[&sizes[..], &["--transports", "tcp", "--stuck", "1"]].concat(),
+        3,
+    );
+}
+
+#[test]
+fn scale_routes_to_many() {
+    scale(&["crowd", "20"], 5);
+}
+
+#[test]
+fn scale_subscribes_to_much() {
+    scale(&["subscriptions", "20000"], 4);
+}
+
+#[test]
+fn scale_brokers() {
+    scale(&["broker", "--clients", "2"], 3);
+}

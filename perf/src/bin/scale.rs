@@ -1,6 +1,7 @@
 //! Measures what grows with the number of peers, beside stock libzmq. `METHOD.md` says how.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use clap::{Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -40,7 +41,7 @@ enum What {
         /// Lengths of messages, bytes, separated by commas
         #[arg(long, value_delimiter = ',', default_values_t = [64, 16384])]
         sizes: Vec<usize>,
-        /// How many further SUBs never read
+        /// How many further SUBs never read: runs with and without them by turns
         #[arg(long, default_value_t = 0)]
         stuck: usize,
     },
@@ -104,7 +105,17 @@ fn run(arguments: &Arguments) -> Result<()> {
             for transport in transports {
                 for &size in sizes {
                     for &count in subscribers {
-                        fanout(arguments, &engines, transport, size, count, *stuck)?;
+                        let what = Fanout {
+                            transport,
+                            size,
+                            subscribers: count,
+                            stuck: *stuck,
+                            ms: arguments.ms,
+                        };
+                        match stuck {
+                            0 => fanout(arguments, &engines, &what)?,
+                            _ => fanout_beside(arguments, &engines, &what)?,
+                        }
                     }
                 }
             }
@@ -130,50 +141,89 @@ fn raise_descriptor_limit() -> Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(errno)
 }
 
-fn fanout(
-    arguments: &Arguments,
-    engines: &[EngineKind],
-    transport: &str,
+/// What a PUB sends to.
+struct Fanout<'a> {
+    transport: &'a str,
     size: usize,
-    count: usize,
+    subscribers: usize,
+    /// Further ones that never read.
     stuck: usize,
-) -> Result<()> {
-    let beside = if stuck > 0 {
-        format!(" beside {stuck} that never read")
-    } else {
-        String::new()
-    };
-    let name = format!("{transport}, {size} B, {count} SUB{beside}");
-    let mut row = Row::new(name, "deliveries/s", true);
-    let ms = arguments.ms.to_string();
-    let mut names = 0;
-    by_turns(arguments.repetitions, engines, |engine, place| {
-        let bind = match transport {
+    ms: u64,
+}
+
+impl Fanout<'_> {
+    fn name(&self) -> String {
+        let Self {
+            transport,
+            size,
+            subscribers,
+            stuck,
+            ..
+        } = self;
+        match stuck {
+            0 => format!("{transport}, {size} B, {subscribers} SUB"),
+            _ => format!("{transport}, {size} B, {subscribers} SUB beside {stuck} that never read"),
+        }
+    }
+
+    /// Deliveries per second in one run.
+    fn run(&self, engine: EngineKind) -> Result<f64> {
+        let bind = match self.transport {
             "tcp" => "tcp://127.0.0.1:*".to_owned(),
             // A name of its own: the kernel may hold that of a killed process a little longer.
             _ => {
-                names += 1;
-                format!(
-                    "ipc://@ringmq-scale-{}-{count}-{size}-{names}",
-                    std::process::id()
-                )
+                static NAMES: AtomicUsize = AtomicUsize::new(0);
+                let number = NAMES.fetch_add(1, Relaxed);
+                format!("ipc://@ringmq-scale-{}-{number}", std::process::id())
             }
         };
-        let mut publisher = Process::start(engine, &["publish", &bind, &size.to_string()])?;
+        let mut publisher = Process::start(engine, &["publish", &bind, &self.size.to_string()])?;
         let endpoint = publisher.hear()?;
         let mut idle = Vec::new();
-        for _ in 0..stuck {
+        for _ in 0..self.stuck {
             let mut process = Process::start(engine, &["stuck", &endpoint])?;
             process.hear()?;
             idle.push(process);
         }
-        let mut subscribers = Process::start(engine, &["subscribe", &endpoint, &count.to_string(), &ms])?;
+        let (count, ms) = (self.subscribers.to_string(), self.ms.to_string());
+        let mut subscribers = Process::start(engine, &["subscribe", &endpoint, &count, &ms])?;
         subscribers.hear()?;
         publisher.tell("go")?;
-        row.runs[place].extend(subscribers.numbers()?);
+        let rates = subscribers.numbers()?;
+        Ok(rates.into_iter().sum())
+    }
+}
+
+fn fanout(arguments: &Arguments, engines: &[EngineKind], fanout: &Fanout<'_>) -> Result<()> {
+    let mut row = Row::new(fanout.name(), "deliveries/s", true);
+    by_turns(arguments.repetitions, engines, |engine, place| {
+        row.runs[place].push(fanout.run(engine)?);
         Ok(())
     })?;
     row.print();
+    Ok(())
+}
+
+/// What the stuck ones cost the others: runs with and without them follow each other closely, in either order, because the
+/// rate of a shared machine drifts by more than that; each pair gives one quotient.
+fn fanout_beside(arguments: &Arguments, engines: &[EngineKind], with: &Fanout<'_>) -> Result<()> {
+    let without = Fanout { stuck: 0, ..*with };
+    let mut rows = [&without, with].map(|fanout| Row::new(fanout.name(), "deliveries/s", true));
+    let mut quotients = Row::new("the latter of the former, pair by pair", "%", true);
+    let mut turn = 0;
+    by_turns(arguments.repetitions, engines, |engine, place| {
+        turn += 1;
+        let mut rates = [0.0; 2];
+        for step in 0..2 {
+            let which = (step + turn / engines.len()) % 2;
+            rates[which] = [&without, with][which].run(engine)?;
+            rows[which].runs[place].push(rates[which]);
+        }
+        quotients.runs[place].push(rates[1] / rates[0] * 100.0);
+        Ok(())
+    })?;
+    rows.iter_mut().for_each(Row::print);
+    quotients.print();
     Ok(())
 }
 
@@ -214,13 +264,14 @@ fn crowd(arguments: &Arguments, engines: &[EngineKind], count: usize) -> Result<
             false,
         ),
         Row::new("memory of each at the ROUTER, after an exchange", "B", false),
+        Row::new("memory of each DEALER, with its connection", "B", false),
         Row::new(
             "messages to the ROUTER, ten of each at a time, all answered",
             "/s",
             true,
         ),
         Row::new(
-            "another ROUTER takes its place: all are back and answered",
+            "another ROUTER takes its place: all are there again and answered",
             "s",
             false,
         ),
@@ -232,18 +283,20 @@ fn crowd(arguments: &Arguments, engines: &[EngineKind], count: usize) -> Result<
         let mut dealers = Process::start(engine, &["dealers", &endpoint, &text, &ms])?;
         let connecting = dealers.numbers()?[0];
         std::thread::sleep(std::time::Duration::from_millis(300));
-        router.tell("memory")?;
-        let memory = router.numbers()?[0] / count as f64;
+        let memory = |process: &mut Process| -> Result<f64> {
+            process.tell("memory")?;
+            Ok(process.numbers()?[0] / count as f64)
+        };
+        let memory = [memory(&mut router)?, memory(&mut dealers)?];
         dealers.tell("run")?;
         let rate = dealers.numbers()?[0];
         drop(router);
-        // What is sent to a connection before its end is noticed is lost with it.
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        dealers.tell("again")?;
         let mut router = Process::start(engine, &["router", &endpoint])?;
         router.hear()?;
-        dealers.tell("again")?;
         let back = dealers.numbers()?[0];
-        for (row, number) in rows.iter_mut().zip([connecting, memory, rate, back]) {
+        let numbers = [connecting, memory[0], memory[1], rate, back];
+        for (row, number) in rows.iter_mut().zip(numbers) {
             row.runs[place].push(number);
         }
         Ok(())

@@ -38,6 +38,7 @@ impl Process {
         let mut line = String::new();
         match self.output.read_line(&mut line).map_err(failed("read"))? {
             0 => Err(EngineError::Unavailable("a child ended before it said anything")),
+            _ if line.starts_with("error") => Err(EngineError::Corrupt(line)),
             _ => Ok(line.trim().to_owned()),
         }
     }
