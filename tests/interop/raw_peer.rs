@@ -48,7 +48,9 @@ fn a_raw_dealer_is_addressed_by_its_identity() {
     peer.handshake(1, "DEALER", Some(b"me")).unwrap();
     peer.send(&recipe::frame(0, b"question")).unwrap();
     assert_eq!(router.recv_multipart(0).unwrap(), [b"me", b"question".as_slice()]);
-    router.send_multipart(&[b"me", b"answer".as_slice()], 0).unwrap();
+    router
+        .send_multipart(&[b"me".as_slice(), b"answer".as_slice()], 0)
+        .unwrap();
     assert_eq!(peer.read_message_frame().unwrap(), message(b"answer"));
 }
 
