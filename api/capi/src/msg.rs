@@ -66,10 +66,15 @@ pub unsafe extern "C" fn zmq_msg_init(msg: *mut Message) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init_size(msg: *mut Message, size: usize) -> c_int {
     call(|| {
-        // SAFETY: that the bytes are written before they are read is the contract of this function.
-        let message = unsafe { Message::unwritten(size) }.ok_or(Errno(libc::ENOMEM))?;
         // SAFETY: the caller promises it.
-        unsafe { put(msg, message) }
+        unsafe { put(msg, Message::new()) }?;
+        // SAFETY: a message has just been put there. That its bytes are written before they are read is the contract of
+        // this function.
+        if unsafe { (*msg).make_unwritten(size) } {
+            DONE
+        } else {
+            Err(Errno(libc::ENOMEM))
+        }
     })
 }
 

@@ -28,12 +28,18 @@ pub struct LaneProducer {
 
 impl LaneProducer {
     /// Writes a message that the consumer does not see before the next publish. Never blocks; allocates now and then.
+    pub fn stage(&mut self, mut message: Message) {
+        self.stage_from(&mut message);
+    }
+
+    /// [`stage`](Self::stage) for a message that stays where it is, and is empty afterwards.
     #[inline]
-    pub fn stage(&mut self, message: Message) {
+    pub fn stage_from(&mut self, message: &mut Message) {
         if message.is_short_block(SPREAD_MAX) {
-            self.stage_spread(&message, message.more(), message.routing_id());
+            self.stage_spread(message, message.more(), message.routing_id());
+            *message = Message::new();
         } else {
-            self.slots.stage(Slot::from(message));
+            self.slots.stage(Slot::from(std::mem::take(message)));
         }
     }
 

@@ -265,7 +265,7 @@ impl LocalEnd {
             }
             kept.push(std::mem::take(message));
         } else {
-            self.outgoing.stage(std::mem::take(message));
+            self.outgoing.stage_from(message);
         }
         if !more {
             self.publish();

@@ -120,6 +120,12 @@ impl Body {
         }
     }
 
+    /// Makes this [`held`](Self::held), without a look at what it was.
+    #[inline(always)]
+    pub(super) fn set_held(&mut self, view: View, block: Block) {
+        self.held = ManuallyDrop::new(Held { view, block });
+    }
+
     /// Changes where a body that is not inline lies, and nothing else.
     #[inline]
     pub(super) fn set_view(&mut self, view: View) {

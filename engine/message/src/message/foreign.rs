@@ -3,7 +3,6 @@
 use std::mem::offset_of;
 
 use super::{INLINE_MAX, Message, body::Kind};
-use crate::pool::Block;
 
 /// Longer bodies are asked of the allocator, which may say no.
 const BLOCK_MAX: usize = 256 << 10;
@@ -42,26 +41,43 @@ impl Message {
         is_message.then(|| unsafe { &mut *place })
     }
 
-    /// A message of `len` bytes that the caller is going to write; `None` if there is no memory for it.
+    /// Makes this a message of `len` bytes that the caller is going to write; its former content is released. False, and an
+    /// empty message, if there is no memory for it.
     ///
     /// # Safety
     ///
     /// The bytes are written before anybody reads them, sending included.
-    pub unsafe fn unwritten(len: usize) -> Option<Self> {
+    #[inline]
+    #[must_use]
+    pub unsafe fn make_unwritten(&mut self, len: usize) -> bool {
+        if len > INLINE_MAX && len <= BLOCK_MAX {
+            // SAFETY: the caller writes the bytes before they are read.
+            unsafe { self.make_room(len) };
+            return true;
+        }
+        // SAFETY: as above.
+        unsafe { self.make_unusual(len) }
+    }
+
+    /// [`make_unwritten`](Self::make_unwritten) where no block of the pool is needed, or none would do.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    unsafe fn make_unusual(&mut self, len: usize) -> bool {
         if len <= INLINE_MAX {
-            return Some(Self::zeroed(len));
+            *self = Self::zeroed(len);
+            return true;
         }
-        if len <= BLOCK_MAX {
-            let block = Block::alloc(len);
-            let start = block.ptr();
-            // SAFETY: the caller writes the bytes before they are read, and the block has no other holder.
-            return Some(unsafe { Self::from_block(block, start, len) });
-        }
+        *self = Self::new();
         let mut bytes = Vec::<u8>::new();
-        bytes.try_reserve_exact(len).ok()?;
+        if bytes.try_reserve_exact(len).is_err() {
+            return false;
+        }
         // SAFETY: that much was reserved, and the caller writes the bytes before they are read.
         unsafe { bytes.set_len(len) };
-        Some(Self::from(bytes))
+        *self = Self::from(bytes);
+        true
     }
 
     /// Drops the message that lies at an address and leaves a mark there, so that [`at`](Self::at) finds none. False if

@@ -74,22 +74,35 @@ impl Message {
     /// # Safety
     ///
     /// The bytes are written before anybody reads them.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn make_room(&mut self, len: usize) -> NonNull<u8> {
         debug_assert!(len > INLINE_MAX);
-        if !self.can_hold(len) {
-            let block = Block::alloc(len);
-            let start = block.ptr();
-            // SAFETY: the block has no other holder, and the caller writes the bytes.
-            *self = unsafe { Self::from_block(block, start, len) };
-            return start;
-        }
-        let start = self.block().ptr();
-        self.body.set_view(View { start, len });
+        let start = if self.can_hold(len) {
+            let start = self.block().ptr();
+            self.body.set_view(View { start, len });
+            start
+        } else {
+            self.take_block(len)
+        };
         self.more = false;
         self.origin = OriginId::NONE;
         self.routing_id = 0;
         self.group_len = 0;
+        start
+    }
+
+    /// The body becomes a block of its own with room for `len` bytes; returns where they begin.
+    #[inline(never)]
+    fn take_block(&mut self, len: usize) -> NonNull<u8> {
+        if self.owns() {
+            *self = Self::new();
+        }
+        let block = Block::alloc(len);
+        let start = block.ptr();
+        // Field by field, because a message that is put together elsewhere would have to be read back at once.
+        self.body.set_held(View { start, len }, block);
+        self.kind = Kind::Block;
+        self.inline_len = 0;
         start
     }
 

@@ -418,14 +418,23 @@ fn bytes_that_cannot_be_a_message_are_none() {
 
 #[test]
 fn a_message_to_be_written_has_room_or_is_refused() {
-    for len in [0, 1, 48, 49, 256 << 10, (256 << 10) + 1, 3 << 20] {
-        // SAFETY: the bytes are filled before they are read.
-        let mut message = unsafe { Message::unwritten(len) }.unwrap();
-        message.as_mut_slice().fill(9);
-        assert!(message.len() == len && message.iter().all(|&byte| byte == 9));
+    for former in [&[1; 7][..], &[1; 99], &[1; 70_000]] {
+        for len in [0, 1, 48, 49, 256 << 10, (256 << 10) + 1, 3 << 20] {
+            let mut message = Message::from_slice(former);
+            message.set_more(true);
+            message.set_routing_id(3);
+            message.set_group(b"group").unwrap();
+            // SAFETY: the bytes are filled before they are read.
+            assert!(unsafe { message.make_unwritten(len) });
+            message.as_mut_slice().fill(9);
+            assert!(message.len() == len && message.iter().all(|&byte| byte == 9));
+            assert!(!message.more() && message.routing_id() == 0 && message.group().is_empty());
+        }
+        let mut message = Message::from_slice(former);
+        // SAFETY: there is nothing to read.
+        assert!(!unsafe { message.make_unwritten(usize::MAX / 2 + 1) });
+        assert!(message.is_empty());
     }
-    // SAFETY: there is nothing to read.
-    assert!(unsafe { Message::unwritten(usize::MAX / 2 + 1) }.is_none());
 }
 
 /// Foreign bytes over `buffer`, counted as by [`adopt`].
