@@ -31,25 +31,16 @@ pub(crate) fn sleep_while(word: &AtomicU32, value: u32, deadline: Option<Instant
     Ok(())
 }
 
-/// Wakes one thread that sleeps on the word.
-pub(crate) fn wake_one(word: &AtomicU32) {
-    wake(word, 1);
-}
-
 /// Wakes all threads that sleep on the word.
-pub(crate) fn wake_all(word: &AtomicU32) {
-    wake(word, i32::MAX);
-}
-
 #[cold]
-fn wake(word: &AtomicU32, most: i32) {
+pub(crate) fn wake_all(word: &AtomicU32) {
     // SAFETY: only the address is used.
     unsafe {
         libc::syscall(
             libc::SYS_futex,
             word.as_ptr(),
             libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            most,
+            i32::MAX,
         );
     }
 }

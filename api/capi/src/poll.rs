@@ -161,7 +161,8 @@ fn look(targets: &[Target], wait: Wait, mask: Option<&libc::sigset_t>) -> Result
     handles.retain(|handle| !handle.is_null());
     handles.sort_unstable();
     handles.dedup();
-    let entered: Result<Vec<Entered<Socket>>, _> = handles.iter().map(|&handle| socket(handle)).collect();
+    let entered: Result<Vec<Entered<'static, Socket>>, _> =
+        handles.iter().map(|&handle| socket(handle)).collect();
     let mut entered = entered?;
     let wanted = |handle: *mut c_void| {
         let same = targets.iter().filter(|target| target.socket == handle);

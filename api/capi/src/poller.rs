@@ -149,7 +149,7 @@ fn check_events(events: c_short) -> Result<(), Errno> {
     Ok(())
 }
 
-fn poller(handle: *mut c_void) -> Result<Entered<Poller>, Errno> {
+fn poller(handle: *mut c_void) -> Result<Entered<'static, Poller>, Errno> {
     POLLERS.enter(handle).ok_or(Errno(libc::EFAULT))
 }
 

@@ -34,8 +34,8 @@ pub(crate) struct Socket {
 }
 
 /// The socket behind a handle, for the length of one call, or ENOTSOCK.
-#[inline]
-pub(crate) fn socket(handle: *mut c_void) -> Result<Entered<Socket>, Errno> {
+#[inline(always)]
+pub(crate) fn socket(handle: *mut c_void) -> Result<Entered<'static, Socket>, Errno> {
     SOCKETS.enter(handle).ok_or(Errno(libc::ENOTSOCK))
 }
 

@@ -35,7 +35,7 @@ fn known(found: bool) -> Result<c_int, Errno> {
     if found { DONE } else { Err(Errno(libc::EINVAL)) }
 }
 
-fn timers(handle: *mut c_void) -> Result<Entered<Timers>, Errno> {
+fn timers(handle: *mut c_void) -> Result<Entered<'static, Timers>, Errno> {
     TIMERS.enter(handle).ok_or(Errno(libc::EFAULT))
 }
 

@@ -12,7 +12,7 @@ use crate::{sync::AtomicU32, wake::ParkEnd};
 pub(crate) struct Futex(AtomicU32);
 
 impl Futex {
-    pub(crate) fn new(value: u32) -> Self {
+    pub(crate) const fn new(value: u32) -> Self {
         Self(AtomicU32::new(value))
     }
 

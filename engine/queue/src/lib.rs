@@ -49,6 +49,7 @@
 //! wake-up would hang, and the models in `tests/loom.rs` show that it hangs as soon as either fence is left out.
 
 pub mod barrier;
+pub mod biased;
 pub mod chain;
 pub mod copy;
 pub mod cursor;

@@ -9,9 +9,10 @@ use std::process::Command;
 use loom::{model::Builder, thread};
 use ringmq_queue::{
     barrier::{heavy_fence, light_fence},
+    biased::BiasedLock,
     mailbox::Mailbox,
     spsc::{self, Consumer, Full},
-    sync::Arc,
+    sync::{Arc, UnsafeCell},
     wake::{ParkOn, Parker},
 };
 
@@ -22,10 +23,15 @@ fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     builder.check(model);
 }
 
-/// Runs a model that has to deadlock in a process of its own: loom's panic meets destructors that panic again.
+/// Runs a model that has to deadlock; see [`must_fail`].
+fn must_deadlock(test: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    must_fail(test, "deadlock; threads", preemptions, model);
+}
+
+/// Runs a model that has to fail in a process of its own: loom's panic meets destructors that panic again.
 ///
 /// `test` is the name of the calling test, which this runs a second time with the variable set.
-fn must_deadlock(test: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+fn must_fail(test: &str, how: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     const MODEL: &str = "RINGMQ_FAILING_MODEL";
     if std::env::var_os(MODEL).is_some() {
         return explore(preemptions, model);
@@ -38,10 +44,7 @@ fn must_deadlock(test: &str, preemptions: usize, model: impl Fn() + Send + Sync 
         .unwrap();
     let said = String::from_utf8_lossy(&outcome.stderr);
     assert!(!outcome.status.success(), "the model was expected to fail");
-    assert!(
-        said.contains("deadlock; threads"),
-        "failed in another way: {said}"
-    );
+    assert!(said.contains(how), "failed in another way: {said}");
 }
 
 fn nothing() {}
@@ -439,5 +442,48 @@ fn without_the_fence_of_the_sender_a_command_is_forgotten() {
         "without_the_fence_of_the_sender_a_command_is_forgotten",
         2,
         || mailbox_wakes_its_owner(NONE_ON_THE_BUSY_SIDE),
+    );
+}
+
+/// A thread with the habit and one without add to a number under the lock. Both sleep where they have to wait.
+fn holders_exclude_each_other(fence: fn(), gives_back: bool) {
+    let shared = Arc::new((BiasedLock::new(), UnsafeCell::new(0)));
+    let add = move |shared: &(BiasedLock, UnsafeCell<u32>), me| {
+        let held = shared.0.enter_with(me, || false, fence);
+        // SAFETY: this thread has the lock, which is what the model checks.
+        shared.1.with_mut(|number| unsafe { *number += 1 });
+        drop(held);
+    };
+    let other = {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || add(&shared, 2))
+    };
+    add(&shared, 1);
+    if gives_back {
+        drop(shared.0.enter_last(1, || false));
+    }
+    add(&shared, 1);
+    other.join().unwrap();
+    // SAFETY: the other thread has ended.
+    assert_eq!(shared.1.with(|number| unsafe { *number }), 3);
+}
+
+#[test]
+fn a_biased_lock_excludes() {
+    explore(3, || holders_exclude_each_other(light_fence, false));
+}
+
+#[test]
+fn a_biased_lock_excludes_when_the_privilege_is_given_back() {
+    explore(3, || holders_exclude_each_other(light_fence, true));
+}
+
+#[test]
+fn without_the_fence_of_the_privileged_two_are_inside() {
+    must_fail(
+        "without_the_fence_of_the_privileged_two_are_inside",
+        "Causality violation",
+        2,
+        || holders_exclude_each_other(nothing, false),
     );
 }
