@@ -21,6 +21,14 @@ pub struct ToolOptions {
     pub pin: Option<usize>,
 }
 
+/// How the programs that measure throughput send.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SendOptions {
+    /// Make each message first and fill it where it lies, instead of sending bytes
+    #[arg(long)]
+    pub in_place: bool,
+}
+
 impl ToolOptions {
     /// Pins the process if asked to. To be called before the engine starts its threads, which inherit it.
     pub fn apply(&self) -> Result<()> {

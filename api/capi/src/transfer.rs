@@ -24,7 +24,7 @@ mod flag {
 
 impl Socket {
     /// Sends one part, which is taken. On an error it is still there.
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, part: &mut Message, flags: c_int, wait: Wait) -> Result<c_int, Errno> {
         let len = part.len();
         part.set_more(flags & flag::SNDMORE != 0);
@@ -33,17 +33,22 @@ impl Socket {
     }
 
     /// Sends one part, copied.
-    #[inline]
+    #[inline(always)]
     fn send_bytes(&mut self, body: &[u8], flags: c_int, wait: Wait) -> Result<c_int, Errno> {
         if flags & flag::SNDMORE != 0 {
-            return self.send(&mut Message::from_slice(body), flags, wait);
+            return self.send_more(body, flags, wait);
         }
         self.engine.send_bytes(body, wait)?;
         Ok(length(body.len()))
     }
 
+    #[inline(never)]
+    fn send_more(&mut self, body: &[u8], flags: c_int, wait: Wait) -> Result<c_int, Errno> {
+        self.send(&mut Message::from_slice(body), flags, wait)
+    }
+
     /// Receives one part.
-    #[inline]
+    #[inline(always)]
     fn recv(&mut self, part: &mut Message, wait: Wait) -> Result<c_int, Errno> {
         self.engine.recv(part, wait)?;
         self.more = part.more();
@@ -56,7 +61,7 @@ impl Socket {
     /// # Safety
     ///
     /// `buffer` is null or valid for writing `room` bytes.
-    #[inline]
+    #[inline(always)]
     unsafe fn recv_bytes(
         &mut self,
         buffer: *mut u8,
@@ -80,7 +85,7 @@ impl Socket {
 }
 
 /// Runs a call that may wait for as long as the flags and a timeout of the socket's say.
-#[inline]
+#[inline(always)]
 fn waiting(
     handle: *mut c_void,
     flags: c_int,
@@ -92,13 +97,13 @@ fn waiting(
         0 => Wait::from(timeout(socket.engine.options())),
         _ => Wait::No,
     };
-    match socket.turns.clone() {
-        None => attempt(&mut socket, wait),
-        Some(turns) => by_turns(handle, socket, &turns, wait, |socket| attempt(socket, Wait::No)),
+    if socket.turns.is_some() {
+        return by_turns(handle, socket, wait, |socket| attempt(socket, Wait::No));
     }
+    attempt(&mut socket, wait)
 }
 
-#[inline]
+#[inline(always)]
 fn send(handle: *mut c_void, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
     let timeout = |options: &Options| options.send_timeout;
     waiting(handle, flags, timeout, |socket, wait| {
@@ -106,7 +111,7 @@ fn send(handle: *mut c_void, part: &mut Message, flags: c_int) -> Result<c_int, 
     })
 }
 
-#[inline]
+#[inline(always)]
 fn send_bytes(handle: *mut c_void, body: &[u8], flags: c_int) -> Result<c_int, Errno> {
     let timeout = |options: &Options| options.send_timeout;
     waiting(handle, flags, timeout, |socket, wait| {
@@ -114,7 +119,7 @@ fn send_bytes(handle: *mut c_void, body: &[u8], flags: c_int) -> Result<c_int, E
     })
 }
 
-#[inline]
+#[inline(always)]
 fn recv(handle: *mut c_void, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
     let timeout = |options: &Options| options.receive_timeout;
     waiting(handle, flags, timeout, |socket, wait| socket.recv(part, wait))

@@ -5,12 +5,9 @@
 
 use std::{
     ffi::{c_int, c_void},
-    sync::{
-        Arc,
-        atomic::{
-            AtomicBool, AtomicU32,
-            Ordering::{Acquire, Relaxed, Release},
-        },
+    sync::atomic::{
+        AtomicBool, AtomicU32,
+        Ordering::{Acquire, Relaxed, Release},
     },
     time::Instant,
 };
@@ -42,14 +39,18 @@ impl Turns {
     }
 }
 
-/// Repeats an attempt until it does not have to wait, or the time is up, which is EAGAIN as well.
+/// Repeats an attempt until it does not have to wait, or the time is up, which is EAGAIN as well. At once for a socket that
+/// one thread uses.
+#[inline(never)]
 pub(crate) fn by_turns(
     handle: *mut c_void,
-    mut entered: Entered<Socket>,
-    turns: &Arc<Turns>,
+    mut entered: Entered<'static, Socket>,
     wait: Wait,
     mut attempt: impl FnMut(&mut Socket) -> Result<c_int, Errno>,
 ) -> Result<c_int, Errno> {
+    let Some(turns) = entered.turns.clone() else {
+        return attempt(&mut entered);
+    };
     let deadline = match wait {
         Wait::Until(deadline) => Some(deadline),
         Wait::No | Wait::Forever => None,

@@ -8,7 +8,7 @@ use ringmq_perf::engine::ringmq::RingMq;
 use ringmq_perf::engine::stock::Stock;
 use ringmq_perf::engine::{Endpoint, Engine, EngineKind, Result};
 use ringmq_perf::throughput;
-use ringmq_perf::tool::{self, ToolOptions};
+use ringmq_perf::tool::{self, SendOptions, ToolOptions};
 
 /// Receive messages from another thread and print their rate.
 #[derive(Parser)]
@@ -18,6 +18,8 @@ struct Arguments {
     /// How many messages to receive
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     message_count: u64,
+    #[command(flatten)]
+    sending: SendOptions,
     #[command(flatten)]
     options: ToolOptions,
 }
@@ -34,6 +36,7 @@ fn run<E: Engine<Push: Send>>(arguments: &Arguments) -> Result<()> {
     let Arguments {
         message_size,
         message_count,
+        sending,
         ..
     } = *arguments;
     arguments.options.apply()?;
@@ -44,7 +47,7 @@ fn run<E: Engine<Push: Send>>(arguments: &Arguments) -> Result<()> {
     let elapsed = thread::scope(|scope| {
         let sender = scope.spawn(move || {
             push.connect("inproc://thr_test")?;
-            throughput::send_count(&mut push, message_size, message_count)
+            throughput::send_count(&mut push, message_size, message_count, sending.in_place)
         });
         let elapsed = throughput::receive_count(&mut pull, message_size, message_count)?;
         tool::join(sender)?;

@@ -7,7 +7,7 @@ use ringmq_perf::engine::ringmq::RingMq;
 use ringmq_perf::engine::stock::Stock;
 use ringmq_perf::engine::{Endpoint, Engine, EngineKind, Result};
 use ringmq_perf::throughput;
-use ringmq_perf::tool::{self, ToolOptions};
+use ringmq_perf::tool::{self, SendOptions, ToolOptions};
 
 /// Send messages to local_thr.
 #[derive(Parser)]
@@ -18,6 +18,8 @@ struct Arguments {
     message_size: usize,
     /// How many messages to send
     message_count: u64,
+    #[command(flatten)]
+    sending: SendOptions,
     #[command(flatten)]
     options: ToolOptions,
 }
@@ -35,5 +37,11 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
     let engine = E::new(arguments.options.tuning())?;
     let mut push = engine.push()?;
     push.connect(&arguments.connect_to)?;
-    throughput::send_count(&mut push, arguments.message_size, arguments.message_count)
+    let Arguments {
+        message_size,
+        message_count,
+        sending,
+        ..
+    } = *arguments;
+    throughput::send_count(&mut push, message_size, message_count, sending.in_place)
 }

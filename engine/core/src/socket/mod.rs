@@ -198,6 +198,12 @@ impl Socket {
         {
             return Ok(());
         }
+        self.send_copy(body, wait)
+    }
+
+    /// Away from the usual path, which is shorter without a message in it.
+    #[inline(never)]
+    fn send_copy(&mut self, body: &[u8], wait: Wait) -> Result<(), Error> {
         self.send(&mut Message::from_slice(body), wait)
     }
 
