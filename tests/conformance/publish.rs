@@ -5,7 +5,8 @@ use std::time::Duration;
 use ringmq::{Context, Error, Message, Pub, Sub, XPub, XSub, XpubManual, XpubVerbosity};
 
 use crate::{
-    MOMENT, TRANSPORTS, assert_silent, eventually, join, next_number, receiver, sender, socket, texts,
+    MOMENT, TRANSPORTS, Transport, assert_silent, eventually, join, next_number, receiver, sender, socket,
+    texts,
 };
 
 /// Publishes until the subscriber, which wants it, has got what was published last: from then on its subscriptions are known,
@@ -91,6 +92,39 @@ fn a_publisher_that_comes_between_two_subscriptions_misses_none() {
             });
         }
     }
+}
+
+/// Whole sockets on a thread with a small stack: what is subscribed to is cancelled, and what is left goes with its socket.
+#[test]
+fn a_hundred_thousand_subscriptions_come_and_go_on_a_small_stack() {
+    const TOPICS: usize = 100_000;
+    const DEPTH: usize = 1_000;
+    let small = std::thread::Builder::new().stack_size(256 * 1024);
+    let come_and_go = || {
+        let context = Context::new();
+        let (publisher, subscriber): (Pub, Sub) = (sender(&context), receiver(&context));
+        join(Transport::Inproc, &publisher, &subscriber);
+        let nest = "n".repeat(DEPTH);
+        let topics: Vec<String> = (0..TOPICS)
+            .map(|number| format!("topic {number}"))
+            .chain((1..=DEPTH).map(|length| nest[..length].to_owned()))
+            .collect();
+        for topic in &topics {
+            subscriber.subscribe(topic).unwrap();
+        }
+        assert_eq!(publisher.topics_count().unwrap(), TOPICS + DEPTH);
+        for topic in &topics {
+            subscriber.unsubscribe(topic).unwrap();
+        }
+        assert_eq!(publisher.topics_count().unwrap(), 0);
+        for topic in &topics {
+            subscriber.subscribe(topic).unwrap();
+        }
+        assert_eq!(publisher.topics_count().unwrap(), TOPICS + DEPTH);
+        drop(publisher);
+        drop(subscriber);
+    };
+    small.spawn(come_and_go).unwrap().join().unwrap();
 }
 
 #[test]

@@ -178,7 +178,12 @@ impl Xpub {
         self.distribute.remove(key);
         self.requester = self.requester.filter(|&requester| requester != key);
         let mut cancelled = Vec::new();
-        let mut cancel = |topic: &[u8]| cancelled.push(topic.to_vec());
+        let publisher = self.publisher;
+        let mut cancel = |topic: &[u8]| {
+            if !publisher {
+                cancelled.push(topic.to_vec());
+            }
+        };
         if self.manual != XpubManual::Off {
             self.requests.prefixes_of(key, cancel);
             self.subscriptions.remove_key(key, |_| {});

@@ -141,8 +141,18 @@ fn an_empty_tree_gives_its_memory_back() {
     }
 }
 
+/// Runs something on a stack on which a frame for each of many nodes has no room.
+fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(128 * 1024).spawn(work);
+    thread.unwrap().join().unwrap();
+}
+
 #[test]
 fn a_million_topics() {
+    on_a_small_stack(come_and_go_by_the_million);
+}
+
+fn come_and_go_by_the_million() {
     let mut trie = SubscriptionTrie::new();
     let topic = |number: u64| format!("venue/{}/instrument/{number}", number % 17).into_bytes();
     assert!((0..1_000_000).all(|number| trie.add(&topic(number), number % 3)));
@@ -154,7 +164,16 @@ fn a_million_topics() {
     trie.remove_key(0, |_| {});
     trie.remove_key(1, |_| {});
     assert_eq!(trie.len(), 333_333);
-    assert!(trie.remove(&topic(2), 2).last);
+    assert!(
+        (0..1_000_000)
+            .filter(|number| number % 3 == 2)
+            .all(|number| trie.remove(&topic(number), 2).last)
+    );
+    assert_eq!((trie.radix.nodes.len(), trie.radix.free.len()), (1, 0));
+    assert!(trie.radix.nodes.capacity() < 100, "the memory is given back");
+    // What is dropped with all that it holds costs no more stack than what was emptied.
+    assert!((0..100_000).all(|number| trie.add(&topic(number), 0)));
+    drop(trie);
 }
 
 /// Whether a pipe of the test above holds the number itself or a number that is a decimal prefix with the same venue.
@@ -168,7 +187,7 @@ fn hits(key: u64, number: u64) -> bool {
 fn depth_costs_no_stack() {
     const DEPTH: usize = 100_000;
     let longest = vec![b'a'; DEPTH];
-    let on_a_small_stack = std::thread::Builder::new().stack_size(128 * 1024).spawn(move || {
+    on_a_small_stack(move || {
         let mut trie = SubscriptionTrie::new();
         let mut set = SubscriptionSet::new();
         for length in (0..=DEPTH).rev() {
@@ -184,7 +203,24 @@ fn depth_costs_no_stack() {
         drop(trie);
         drop(set);
     });
-    on_a_small_stack.unwrap().join().unwrap();
+}
+
+/// Cancelled one by one, from the short end, where what is left becomes one long label.
+#[test]
+fn a_nest_of_prefixes_is_cancelled() {
+    const DEPTH: usize = 20_000;
+    let longest = vec![b'a'; DEPTH];
+    on_a_small_stack(move || {
+        let mut trie = SubscriptionTrie::new();
+        for length in (0..=DEPTH).rev() {
+            assert!(trie.add(&longest[..length], 1));
+        }
+        for length in 0..=DEPTH {
+            assert!(trie.remove(&longest[..length], 1).last);
+        }
+        assert_eq!((trie.radix.nodes.len(), trie.radix.free.len()), (1, 0));
+        assert!(trie.radix.nodes.capacity() < 100 && trie.shares.is_empty());
+    });
 }
 
 #[test]
