@@ -279,11 +279,39 @@ fn the_dgrams_address_is_free_again_after_unbind() {
     let dgram: Dgram = socket(&context);
     dgram.bind("udp://127.0.0.1:*").unwrap();
     let endpoint = dgram.last_endpoint();
+    // A plain socket shares its address with nobody.
+    let in_use = UdpSocket::bind(address(&endpoint)).unwrap_err();
+    assert_eq!(in_use.kind(), std::io::ErrorKind::AddrInUse);
     let other: Dgram = socket(&context);
-    assert!(matches!(other.bind(&endpoint), Err(Error::AddressInUse { .. })));
     dgram.unbind(&endpoint).unwrap();
+    let plain = UdpSocket::bind(address(&endpoint)).unwrap();
+    assert!(matches!(other.bind(&endpoint), Err(Error::AddressInUse { .. })));
+    drop(plain);
     other.bind(&endpoint).unwrap();
     dgram.bind("udp://127.0.0.1:*").unwrap();
+}
+
+/// As libzmq's: several on one machine hear what is broadcast to a port.
+#[test]
+fn an_address_can_be_shared() {
+    let context = Context::new();
+    let dishes: [Dish; 3] = std::array::from_fn(|_| receiver(&context));
+    dishes[0].join("all").unwrap();
+    dishes[0].bind("udp://127.0.0.1:*").unwrap();
+    let endpoint = dishes[0].last_endpoint();
+    for dish in &dishes[1..] {
+        dish.join("all").unwrap();
+        dish.bind(&endpoint).unwrap();
+    }
+    let radio: Radio = sender(&context);
+    radio.connect(&endpoint).unwrap();
+    radio.send_to_group("all", "to one host").unwrap();
+    assert_eq!(
+        &*dishes[2].recv().unwrap(),
+        b"to one host",
+        "the one that came last has it"
+    );
+    assert_silent(&dishes[0]);
 }
 
 #[test]

@@ -67,14 +67,24 @@ pub fn udp_open(target: SocketAddr, interface: &MulticastInterface, options: &Ud
     Ok(fd)
 }
 
-/// A socket that receives what is sent to `address`, and that can send.
+/// A socket that receives what is sent to `address`, and that can send. Others may share the address if they allow that, too,
+/// as libzmq's do: a broadcast goes to all of them, and what is sent to one host to the one that was bound last.
 ///
 /// # Errors
 ///
 /// The socket cannot be made, configured, or bound (`AddrInUse`, `AddrNotAvailable`, `PermissionDenied`).
 pub fn udp_bind(address: SocketAddr, options: &UdpOptions) -> io::Result<Fd> {
     let fd = udp_socket(address, options)?;
+    let share = || sys::set_option(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1);
+    // A port of the kernel's choice shall be one that nobody has, so that it is shared only from then on.
+    let chosen = address.port() != 0;
+    if chosen {
+        share()?;
+    }
     sys::bind(&fd, &RawAddress::from(address))?;
+    if !chosen {
+        share()?;
+    }
     Ok(fd)
 }
 
