@@ -3,26 +3,62 @@
 use std::cell::RefCell;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use ringmq::kind::{Kind, Receives, Sends};
 use ringmq::{
-    Context, Dealer, Error, Interest, Message, Pair, Poller, Proxy, Pub, Pull, Push, Rep, Req, Router, Sub,
-    Timers, XPub, XSub,
+    Context, Dealer, Error, Interest, Message, Pair, Poller, Proxy, ProxyStatistics, Pub, Pull, Push, Rep,
+    Req, Router, Socket, Sub, Timers, XPub, XSub,
 };
 
 use crate::{MOMENT, PATIENCE, TRANSPORTS, Transport, assert_silent, join, receiver, sender, socket, texts};
+
+/// Binds both sides of a proxy and tells where.
+fn bind_both<A: Kind, B: Kind>(
+    transport: Transport,
+    front: &Socket<A>,
+    back: &Socket<B>,
+) -> (String, String) {
+    front.bind(&transport.endpoint()).unwrap();
+    back.bind(&transport.endpoint()).unwrap();
+    (front.last_endpoint(), back.last_endpoint())
+}
+
+/// The sides of a proxy for a pipeline, and both ends of that.
+fn pipeline(context: &Context, transport: Transport) -> ((Pull, Push), (Push, Pull)) {
+    let (front, back): (Pull, Push) = (receiver(context), sender(context));
+    let (source, drain) = bind_both(transport, &front, &back);
+    let (push, pull): (Push, Pull) = (sender(context), receiver(context));
+    push.connect(&source).unwrap();
+    pull.connect(&drain).unwrap();
+    ((front, back), (push, pull))
+}
+
+/// What steers a proxy, and the socket that it is steered by.
+fn control<A, B>(context: &Context) -> (Socket<A>, Socket<B>)
+where
+    A: Kind + Sends + Receives,
+    B: Kind + Sends + Receives,
+{
+    let (control, controlled) = (socket(context), socket(context));
+    join(Transport::Inproc, &controlled, &control);
+    (control, controlled)
+}
+
+/// Ends a proxy with its context.
+fn stop(context: &Context, broker: JoinHandle<Result<ProxyStatistics, Error>>) {
+    context.shutdown();
+    assert!(matches!(broker.join().unwrap(), Err(Error::Terminated)));
+}
 
 #[test]
 fn rfc28_requests_pass_a_broker_and_come_back() {
     for transport in TRANSPORTS {
         let context = Context::new();
         let (front, back): (Router, Dealer) = (socket(&context), socket(&context));
-        front.bind(&transport.endpoint()).unwrap();
-        back.bind(&transport.endpoint()).unwrap();
-        let (clients, workers) = (front.last_endpoint(), back.last_endpoint());
-        let (control, controlled): (Req, Rep) = (socket(&context), socket(&context));
-        join(Transport::Inproc, &controlled, &control);
+        let (clients, workers) = bind_both(transport, &front, &back);
+        let (control, controlled): (Req, Rep) = control(&context);
         let broker = thread::spawn(move || Proxy::new(&front, &back).control(&controlled).run());
         for _ in 0..2 {
             let worker: Rep = socket(&context);
@@ -77,9 +113,7 @@ fn rfc29_subscriptions_pass_the_other_way() {
     for transport in TRANSPORTS {
         let context = Context::new();
         let (front, back): (XSub, XPub) = (socket(&context), socket(&context));
-        front.bind(&transport.endpoint()).unwrap();
-        back.bind(&transport.endpoint()).unwrap();
-        let (source, drain) = (front.last_endpoint(), back.last_endpoint());
+        let (source, drain) = bind_both(transport, &front, &back);
         let broker = thread::spawn(move || Proxy::new(&front, &back).run());
         let (publisher, subscriber): (Pub, Sub) = (sender(&context), receiver(&context));
         publisher.connect(&source).unwrap();
@@ -93,8 +127,7 @@ fn rfc29_subscriptions_pass_the_other_way() {
             publisher.send_multipart(["wanted", "body"]).unwrap();
             assert_eq!(texts(&subscriber), ["wanted", "body"]);
         }
-        context.shutdown();
-        assert!(matches!(broker.join().unwrap(), Err(Error::Terminated)));
+        stop(&context, broker);
     }
 }
 
@@ -102,16 +135,10 @@ fn rfc29_subscriptions_pass_the_other_way() {
 fn a_paused_proxy_leaves_messages_where_they_are_and_copies_what_passes() {
     for transport in TRANSPORTS {
         let context = Context::new();
-        let (front, back): (Pull, Push) = (receiver(&context), sender(&context));
-        front.bind(&transport.endpoint()).unwrap();
-        back.bind(&transport.endpoint()).unwrap();
-        let (push, pull): (Push, Pull) = (sender(&context), receiver(&context));
-        push.connect(&front.last_endpoint()).unwrap();
-        pull.connect(&back.last_endpoint()).unwrap();
+        let ((front, back), (push, pull)) = pipeline(&context, transport);
         let (capturing, captured): (Push, Pull) = (sender(&context), receiver(&context));
         join(Transport::Inproc, &captured, &capturing);
-        let (control, controlled): (Pair, Pair) = (socket(&context), socket(&context));
-        join(Transport::Inproc, &controlled, &control);
+        let (control, controlled): (Pair, Pair) = control(&context);
         let broker = thread::spawn(move || {
             let proxy = Proxy::new(&front, &back).capture(&capturing).control(&controlled);
             (proxy.run(), front, back, capturing, controlled)
@@ -177,8 +204,7 @@ fn a_side_without_room_holds_up_only_what_goes_there() {
         for _ in 0..sent {
             assert_eq!(right.recv().unwrap().len(), 100_000);
         }
-        context.shutdown();
-        assert!(matches!(broker.join().unwrap(), Err(Error::Terminated)));
+        stop(&context, broker);
     }
 }
 
@@ -187,8 +213,7 @@ fn a_socket_can_be_its_own_back() {
     let context = Context::new();
     let (rep, req): (Rep, Req) = (socket(&context), socket(&context));
     join(Transport::Tcp, &rep, &req);
-    let (control, controlled): (Pair, Pair) = (socket(&context), socket(&context));
-    join(Transport::Inproc, &controlled, &control);
+    let (control, controlled): (Pair, Pair) = control(&context);
     let echo = thread::spawn(move || Proxy::new(&rep, &rep).control(&controlled).run().map(|_| ()));
     for _ in 0..100 {
         req.send("echo").unwrap();
@@ -352,12 +377,7 @@ fn ready_after(poller: &mut Poller<'_>, act: impl FnOnce()) -> Vec<usize> {
 fn long_and_short_messages_pass_in_order() {
     for transport in TRANSPORTS {
         let context = Context::new();
-        let (front, back): (Pull, Push) = (receiver(&context), sender(&context));
-        front.bind(&transport.endpoint()).unwrap();
-        back.bind(&transport.endpoint()).unwrap();
-        let (push, pull): (Push, Pull) = (sender(&context), receiver(&context));
-        push.connect(&front.last_endpoint()).unwrap();
-        pull.connect(&back.last_endpoint()).unwrap();
+        let ((front, back), (push, pull)) = pipeline(&context, transport);
         let broker = thread::spawn(move || Proxy::new(&front, &back).run());
         let sending = thread::spawn(move || {
             for number in 0..5_000_usize {
@@ -373,7 +393,6 @@ fn long_and_short_messages_pass_in_order() {
             assert_eq!(parts[1].len(), number % 13 * 3_000);
         }
         drop(sending.join().unwrap());
-        context.shutdown();
-        assert!(matches!(broker.join().unwrap(), Err(Error::Terminated)));
+        stop(&context, broker);
     }
 }
