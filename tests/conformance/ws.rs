@@ -34,8 +34,8 @@ fn web_client(endpoint: &str, protocol: &str) -> WebSocket<TcpStream> {
     client
 }
 
-/// The other end of one, which speaks with the mechanism NULL, and what it was asked.
-fn web_server(mut stream: TcpStream) -> (WebSocket<TcpStream>, String) {
+/// The other end of one, which chooses a protocol, and what it was asked.
+fn web_server(mut stream: TcpStream, protocol: &str) -> (WebSocket<TcpStream>, String) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -48,7 +48,7 @@ fn web_server(mut stream: TcpStream) -> (WebSocket<TcpStream>, String) {
     let accept = derive_accept_key(key.as_bytes());
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: ZWS2.0/NULL\r\n\r\n"
+         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
     );
     stream.write_all(answer.as_bytes()).unwrap();
     (WebSocket::from_raw_socket(stream, Role::Server, None), request)
@@ -159,7 +159,7 @@ fn rfc45_a_server_of_another_make_is_asked_for_both_protocols() {
     dealer.send("queued before").unwrap();
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (mut server, request) = web_server(stream);
+    let (mut server, request) = web_server(stream, "ZWS2.0/NULL");
     assert!(request.starts_with("GET /zeromq HTTP/1.1\r\n"));
     assert!(request.contains("\r\nSec-WebSocket-Protocol: ZWS2.0/NULL,ZWS2.0\r\n"));
     assert!(next(&mut server).starts_with(b"\x02\x05READY"));
@@ -182,6 +182,27 @@ fn rfc45_a_server_of_another_make_is_asked_for_both_protocols() {
 }
 
 #[test]
+fn rfc45_a_server_without_a_mechanism_is_greeted_by_the_routing_id() {
+    let context = Context::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let router: Router = socket(&context);
+    router.set_routing_id("bob").unwrap();
+    router
+        .connect(&format!("ws://{}/", listener.local_addr().unwrap()))
+        .unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut server, _) = web_server(stream, "ZWS2.0");
+    server.send(Message::binary(&b"\0alice"[..])).unwrap();
+    assert_eq!(next(&mut server), b"\0bob");
+    server.send(Message::binary(&b"\x01two"[..])).unwrap();
+    server.send(Message::binary(&b"\0parts"[..])).unwrap();
+    assert_eq!(texts(&router), ["alice", "two", "parts"]);
+    router.send_multipart(["alice", "hello"]).unwrap();
+    assert_eq!(next(&mut server), b"\0hello");
+}
+
+#[test]
 fn a_peer_that_does_not_answer_pings_is_lost() {
     let context = Context::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -192,7 +213,7 @@ fn a_peer_that_does_not_answer_pings_is_lost() {
         .connect(&format!("ws://{}/", listener.local_addr().unwrap()))
         .unwrap();
     let (stream, _) = listener.accept().unwrap();
-    let (mut server, _) = web_server(stream);
+    let (mut server, _) = web_server(stream, "ZWS2.0/NULL");
     let ready = b"\x02\x05READY\x0bSocket-Type\0\0\0\x06ROUTER\x08Identity\0\0\0\0";
     server.send(Message::binary(&ready[..])).unwrap();
     let heartbeat = ringmq::monitor::DisconnectReason::HeartbeatTimeout;
