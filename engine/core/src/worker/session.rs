@@ -476,9 +476,6 @@ impl Worker {
         if let Some(dial) = &mut session.dial {
             dial.succeeded();
         }
-        if !session.socket.is_raw(&session.options) {
-            session.emit(Event::Handshaken);
-        }
         let is_shared = rings.is_some();
         let mut orphaned = false;
         match session.pipe.take() {
@@ -502,8 +499,11 @@ impl Worker {
             }
         }
         drop(board);
+        // Now that the socket's next call finds the peer, and the rings.
+        if !session.socket.is_raw(&session.options) {
+            session.emit(Event::Handshaken);
+        }
         if is_shared {
-            // Now that the socket's next call finds the rings.
             session.emit(Event::SharedMemory);
         }
         self.pump_control(slot);
