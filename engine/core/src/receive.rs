@@ -216,6 +216,12 @@ impl Receive {
         fence(Ordering::SeqCst);
     }
 
+    /// Whether the pipe still waits to be told. After a report this is false, or it would not have come.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        // Relaxed: a report, which comes after the flag was taken back, passes the mailbox's lock.
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn stop_waiting(&self) {
         self.waiting.store(false, Ordering::Relaxed);
     }

@@ -8,6 +8,8 @@ mod newest;
 mod outgoing;
 mod shm;
 mod sizes;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::{sync::Arc, time::Duration};

@@ -440,7 +440,9 @@ impl ShmEnd {
 
     /// Asks the session to report what comes by the wire, unless it has been asked. True when something is there.
     fn watch_wire(&mut self) -> bool {
-        if self.watching_wire && !self.wire.is_queue_occupied() {
+        // A session that was late with its report of something else may have taken this request for that one's. Then a report
+        // comes that finds nothing, and the request is gone.
+        if self.watching_wire && self.wire.is_watched() && !self.wire.is_queue_occupied() {
             return false;
         }
         self.watching_wire = !self.wire.watch();

@@ -363,6 +363,11 @@ impl WireEnd {
         }
     }
 
+    /// Whether the session is still to report the next arrival. Once its report has come, the answer is no.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.link.receive.is_waited_for()
+    }
+
     /// Whether the session has pushed an entry that was not looked at yet.
     pub(crate) fn is_queue_occupied(&self) -> bool {
         !self.queue.is_empty()

@@ -119,6 +119,18 @@ impl WorkerShared {
     fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)
     }
+
+    /// What is seen of a worker that does nothing.
+    #[cfg(test)]
+    pub(crate) fn idle() -> Arc<Self> {
+        let driver: Driver<WireSlice, Slab> = Driver::new(DriverChoice::Epoll).unwrap();
+        Arc::new(Self {
+            mailbox: Mailbox::new(),
+            waker: driver.waker(),
+            load: AtomicUsize::new(0),
+            index: 0,
+        })
+    }
 }
 
 /// What a token's lower bits say about the operation.
