@@ -106,6 +106,9 @@ pub trait Sender: Endpoint {
     /// Sends a copy of `body`; blocks at the high-water mark.
     fn send(&mut self, body: &[u8]) -> Result<()>;
 
+    /// [`send`](Self::send), by way of a message that is made first.
+    fn send_message(&mut self, body: &[u8]) -> Result<()>;
+
     /// Sends a body of `size_bytes` that `fill` writes where the library wants it; blocks at the high-water mark.
     fn send_in_place(&mut self, size_bytes: usize, fill: impl FnOnce(&mut [u8])) -> Result<()>;
 }

@@ -36,11 +36,11 @@ pub fn flood_in_place(push: &mut impl Sender, size_bytes: usize) -> Result<()> {
 }
 
 /// Sends `count` messages of `size_bytes`.
-pub fn send_count(push: &mut impl Sender, size_bytes: usize, count: u64, in_place: bool) -> Result<()> {
+pub fn send_count(push: &mut impl Sender, size_bytes: usize, count: u64, messages: bool) -> Result<()> {
     let body = vec![0; size_bytes];
     for _ in 0..count {
-        if in_place {
-            push.send_in_place(size_bytes, |place| place.copy_from_slice(&body))?;
+        if messages {
+            push.send_message(&body)?;
         } else {
             push.send(&body)?;
         }

@@ -24,9 +24,9 @@ pub struct ToolOptions {
 /// How the programs that measure throughput send.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct SendOptions {
-    /// Make each message first and fill it where it lies, instead of sending bytes
+    /// Make a message of each body first, instead of sending bytes
     #[arg(long)]
-    pub in_place: bool,
+    pub messages: bool,
 }
 
 impl ToolOptions {

@@ -137,7 +137,7 @@ pub unsafe extern "C" fn zmq_msg_send(msg: *mut Message, handle: *mut c_void, fl
         match unsafe { message(msg) } {
             Ok(message) => {
                 let sent = send(handle, message, flags)?;
-                *message = Message::new();
+                message.clear();
                 Ok(sent)
             }
             // A socket that is none is told first.

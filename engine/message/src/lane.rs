@@ -37,7 +37,7 @@ impl LaneProducer {
     pub fn stage_from(&mut self, message: &mut Message) {
         if message.is_short_block(SPREAD_MAX) {
             self.stage_spread(message, message.more(), message.routing_id());
-            *message = Message::new();
+            message.clear();
         } else {
             self.slots.stage(Slot::from(std::mem::take(message)));
         }
@@ -125,7 +125,7 @@ impl LaneConsumer {
         let mut done = 0;
         while done < spread.len {
             let Some(slot) = self.slots.peek() else {
-                *message = Message::new();
+                message.clear();
                 unreachable!("the pieces of a body are published together");
             };
             let piece = slot.piece();

@@ -65,6 +65,23 @@ impl Message {
         Self::with_body(Body::EMPTY, Kind::Inline, 0)
     }
 
+    /// Makes this an empty message; its former content is released.
+    ///
+    /// The same as assigning [`new`](Self::new), without the move of a body that is not there.
+    #[inline]
+    pub fn clear(&mut self) {
+        if self.owns() {
+            // Comes back in any case: an owner's function that unwinds ends the process.
+            self.release();
+        }
+        self.kind = Kind::Inline;
+        self.inline_len = 0;
+        self.more = false;
+        self.origin = OriginId::NONE;
+        self.routing_id = 0;
+        self.group_len = 0;
+    }
+
     /// Whether another part of the same multipart message follows.
     #[inline]
     pub const fn more(&self) -> bool {

@@ -47,7 +47,7 @@ fn run<E: Engine<Push: Send>>(arguments: &Arguments) -> Result<()> {
     let elapsed = thread::scope(|scope| {
         let sender = scope.spawn(move || {
             push.connect("inproc://thr_test")?;
-            throughput::send_count(&mut push, message_size, message_count, sending.in_place)
+            throughput::send_count(&mut push, message_size, message_count, sending.messages)
         });
         let elapsed = throughput::receive_count(&mut pull, message_size, message_count)?;
         tool::join(sender)?;

@@ -43,5 +43,5 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
         sending,
         ..
     } = *arguments;
-    throughput::send_count(&mut push, message_size, message_count, sending.in_place)
+    throughput::send_count(&mut push, message_size, message_count, sending.messages)
 }

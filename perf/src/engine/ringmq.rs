@@ -97,6 +97,12 @@ impl<K: Sends> Sender for Socket<K> {
             .map_err(|error| failed("send")(error.into()))
     }
 
+    fn send_message(&mut self, body: &[u8]) -> Result<()> {
+        self.socket
+            .send(Message::from(body))
+            .map_err(|error| failed("send")(error.into()))
+    }
+
     fn send_in_place(&mut self, size_bytes: usize, fill: impl FnOnce(&mut [u8])) -> Result<()> {
         let mut loan = self.socket.loan(size_bytes);
         fill(&mut loan);

@@ -90,6 +90,10 @@ impl Sender for Socket {
         self.socket.send(body, 0).map_err(failed("zmq_send"))
     }
 
+    fn send_message(&mut self, body: &[u8]) -> Result<()> {
+        self.send_in_place(body.len(), |place| place.copy_from_slice(body))
+    }
+
     fn send_in_place(&mut self, size_bytes: usize, fill: impl FnOnce(&mut [u8])) -> Result<()> {
         let mut message = Message::with_size(size_bytes).map_err(failed("zmq_msg_init_size"))?;
         fill(message.as_mut_slice());

@@ -69,7 +69,7 @@ impl Message {
             *self = Self::zeroed(len);
             return true;
         }
-        *self = Self::new();
+        self.clear();
         let mut bytes = Vec::<u8>::new();
         if bytes.try_reserve_exact(len).is_err() {
             return false;

@@ -46,7 +46,7 @@ impl Message {
             return;
         }
         if self.owns() {
-            *self = Self::new();
+            self.clear();
         }
         self.body = Body {
             words: inline_words(bytes),
@@ -95,7 +95,7 @@ impl Message {
     #[inline(never)]
     fn take_block(&mut self, len: usize) -> NonNull<u8> {
         if self.owns() {
-            *self = Self::new();
+            self.clear();
         }
         let block = Block::alloc(len);
         let start = block.ptr();
@@ -140,7 +140,7 @@ impl Message {
         }
         // Empty while it is filled: `fill` is foreign code and may panic.
         if self.owns() {
-            *self = Self::new();
+            self.clear();
         }
         self.kind = Kind::Inline;
         self.inline_len = 0;
