@@ -5,6 +5,10 @@
  *   local_lat  BIND-TO MESSAGE-SIZE ROUNDTRIP-COUNT      remote_lat CONNECT-TO MESSAGE-SIZE ROUNDTRIP-COUNT
  *   inproc_thr MESSAGE-SIZE MESSAGE-COUNT                inproc_lat MESSAGE-SIZE ROUNDTRIP-COUNT
  *
+ * and one that libzmq does not have, in which one thread sends and receives by turns, so that nothing but the calls counts:
+ *
+ *   inproc_calls MESSAGE-SIZE MESSAGE-COUNT
+ *
  * With --buffers at the end bodies are sent and received by zmq_send and zmq_recv instead of as messages. */
 #include <zmq.h>
 
@@ -110,6 +114,7 @@ static const struct role roles[] = {
     /* Both sides in one process: the one that binds is the one that measures. */
     {"inproc_thr", ZMQ_PULL, 1, receive_all},
     {"inproc_lat", ZMQ_REQ, 1, ask_all},
+    {"inproc_calls", 0, 0, NULL},
 };
 
 static const struct role other_sides[] = {
@@ -144,10 +149,34 @@ static void other_side(void *role)
     check(zmq_close(socket) == 0, "zmq_close");
 }
 
+/* So many messages are sent before they are received. */
+enum { BATCH = 100 };
+
+static void call_all(void)
+{
+    const struct role receives = {"inproc_calls", ZMQ_PULL, 1, NULL}, sends = {"inproc_calls", ZMQ_PUSH, 0, NULL};
+    void *pull = ready(&receives), *push = ready(&sends);
+    zmq_msg_t msg;
+    check(zmq_msg_init(&msg) == 0, "zmq_msg_init");
+    unsigned long batches = (count + BATCH - 1) / BATCH;
+    void *watch = zmq_stopwatch_start();
+    for (unsigned long i = 0; i < batches; i++) {
+        for (int j = 0; j < BATCH; j++)
+            send_one(push);
+        for (int j = 0; j < BATCH; j++)
+            receive_one(pull, &msg);
+    }
+    double us = zmq_stopwatch_stop(watch);
+    check(zmq_msg_close(&msg) == 0, "zmq_msg_close");
+    printf("message size: %zu [B]\nmessage count: %lu\n", size, batches * BATCH);
+    printf("average time of both calls: %.1f [ns]\n", us * 1e3 / (batches * BATCH));
+    check(zmq_close(push) == 0 && zmq_close(pull) == 0, "zmq_close");
+}
+
 static int usage(void)
 {
     fprintf(stderr, "usage: local_thr|remote_thr|local_lat|remote_lat ENDPOINT SIZE COUNT [--buffers]\n"
-                    "       inproc_thr|inproc_lat SIZE COUNT [--buffers]\n");
+                    "       inproc_thr|inproc_lat|inproc_calls SIZE COUNT [--buffers]\n");
     return 1;
 }
 
@@ -164,9 +193,10 @@ int main(int argc, char **argv)
     const struct role *other = find(other_sides, sizeof other_sides / sizeof *other_sides, name);
     buffers = argc > 1 && strcmp(argv[argc - 1], "--buffers") == 0;
     argc -= buffers;
-    if (argc != (other ? 3 : 4))
+    int within = other || !role->act;
+    if (argc != (within ? 3 : 4))
         return usage();
-    if (!other)
+    if (!within)
         endpoint = *++argv;
     size = strtoul(argv[1], NULL, 10);
     count = strtoul(argv[2], NULL, 10);
@@ -176,6 +206,11 @@ int main(int argc, char **argv)
 
     context = zmq_ctx_new();
     check(context != NULL, "zmq_ctx_new");
+    if (!role->act) {
+        call_all();
+        check(zmq_ctx_term(context) == 0, "zmq_ctx_term");
+        return 0;
+    }
     void *socket = ready(role);
     void *thread = other ? zmq_threadstart(other_side, (void *) other) : NULL;
     role->act(socket);

@@ -74,6 +74,14 @@ pub fn print_throughput(message_size: usize, message_count: u64, elapsed: Durati
     println!("mean throughput: {megabits:.3} [Mb/s]");
 }
 
+/// Prints how long it takes to send and to receive a message, in the manner of libzmq's programs.
+pub fn print_calls(message_size: usize, message_count: u64, elapsed: Duration) {
+    println!("message size: {message_size} [B]");
+    println!("message count: {message_count}");
+    let each = elapsed.as_nanos() as f64 / message_count as f64;
+    println!("average time of both calls: {each:.1} [ns]");
+}
+
 /// Prints half a mean round trip as libzmq's programs do.
 pub fn print_latency(message_size: usize, roundtrip_count: u64, elapsed: Duration) {
     let latency_us = elapsed.as_nanos() as f64 / 1e3 / (roundtrip_count * 2) as f64;

@@ -149,6 +149,18 @@ fn scale(arguments: &[&str], rows: usize) {
 }
 
 #[test]
+fn calls_are_timed_on_one_thread() {
+    for engine in ["ringmq", "libzmq"] {
+        for how in [&[][..], &["--messages"]] {
+            let arguments = [&["64", "250", "--engine", engine], how].concat();
+            let said = stdout(&run(env!("CARGO_BIN_EXE_inproc_calls"), &arguments));
+            assert!(said.contains("message count: 300\n"), "{said}");
+            assert!(said.contains("average time of both calls: "), "{said}");
+        }
+    }
+}
+
+#[test]
 fn scale_publishes_to_many() {
     let sizes = ["fanout", "--subscribers", "1,3", "--sizes", "64,1000"];
     scale(&sizes, 8);
@@ -166,6 +178,17 @@ fn scale_publishes_beside_one_that_never_reads() {
 #[test]
 fn scale_routes_to_many() {
     scale(&["crowd", "20"], 5);
+}
+
+#[test]
+fn scale_says_that_a_crowd_is_too_large() {
+    let output = Command::new(env!("CARGO_BIN_EXE_scale"))
+        .args(["crowd", "100000"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("100000 sockets need 200100 descriptors"), "{said}");
 }
 
 #[test]

@@ -93,6 +93,9 @@ fn run(arguments: &Arguments) -> Result<()> {
             EngineKind::Libzmq => roles::play::<Zmq>(role),
         };
     }
+    if let What::Crowd { count } = arguments.what {
+        check_descriptors(&engines, count)?;
+    }
     println!("{}\n", Machine::inspect());
     println!("| | RingMQ | libzmq | ratio |\n|---|---|---|---|");
     match &arguments.what {
@@ -139,6 +142,24 @@ fn raise_descriptor_limit() -> Result<()> {
     }
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(errno)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(errno)
+}
+
+/// Whether a process may have that many sockets with a connection each: who runs out of descriptors waits for ever.
+fn check_descriptors(engines: &[EngineKind], sockets: usize) -> Result<()> {
+    // The connection, with libzmq the socket's own descriptor, and what a process has anyway.
+    let each = if engines.contains(&EngineKind::Libzmq) {
+        2
+    } else {
+        1
+    };
+    let needed = (sockets * each + 100) as u64;
+    let (allowed, _) = getrlimit(Resource::RLIMIT_NOFILE)
+        .map_err(|error| EngineError::Failed("getrlimit", error.to_string()))?;
+    if needed > allowed {
+        let why = format!("{sockets} sockets need {needed} descriptors, and this process may have {allowed}");
+        return Err(EngineError::Failed("crowd", why));
+    }
+    Ok(())
 }
 
 /// What a PUB sends to.
