@@ -76,6 +76,12 @@ impl Message {
         }
         self.kind = Kind::Inline;
         self.inline_len = 0;
+        self.reset_envelope();
+    }
+
+    /// Sets what a message carries beside its body as in a new one. Whoever calls this sees to it that no origin is held.
+    #[inline(always)]
+    fn reset_envelope(&mut self) {
         self.more = false;
         self.origin = OriginId::NONE;
         self.routing_id = 0;

@@ -9,6 +9,8 @@
 //! * [`wake`]: the [`Parker`](wake::Parker), the one place where the owner of any number of rings and mailboxes sleeps.
 //! * [`barrier`]: the pair of fences that keeps a busy producer free of fence instructions and lets the sleeper pay.
 //! * `membarrier`: the system call behind it, which is not there under loom.
+//! * [`biased`]: a lock that costs the thread which has the habit of taking it no exchange.
+//! * [`prefetch`]: a line that is about to be written is asked for ahead.
 //! * [`copy`]: short copies without a call.
 //! * [`stable`]: what a value has to promise before its bytes may be given to the kernel.
 //! * [`sync`]: the door to atomics, cells and locks, so that loom models run the production code.

@@ -6,11 +6,10 @@ use ringmq_message::Message;
 use ringmq_zmtp::SocketType;
 
 use super::*;
-use crate::pace::Dwell;
-use crate::pace::Pace;
 use crate::{
     inproc::Party,
     monitor::DropCause,
+    pace::{Dwell, Pace},
     pattern::Pattern,
     pipe::{Pipe, Read, local_pair},
     socket::SocketShared,

@@ -16,7 +16,7 @@ use super::{
     FreeFn, INLINE_MAX, Message,
     body::{Adopted, Body, Kind, View},
 };
-use crate::{origin::OriginId, pool::Block};
+use crate::pool::Block;
 
 impl Message {
     /// A message with a copy of `bytes`.
@@ -53,10 +53,7 @@ impl Message {
         };
         self.kind = Kind::Inline;
         self.inline_len = bytes.len() as u8;
-        self.more = false;
-        self.origin = OriginId::NONE;
-        self.routing_id = 0;
-        self.group_len = 0;
+        self.reset_envelope();
     }
 
     #[inline(never)]
@@ -84,10 +81,7 @@ impl Message {
         } else {
             self.take_block(len)
         };
-        self.more = false;
-        self.origin = OriginId::NONE;
-        self.routing_id = 0;
-        self.group_len = 0;
+        self.reset_envelope();
         start
     }
 
@@ -144,10 +138,7 @@ impl Message {
         }
         self.kind = Kind::Inline;
         self.inline_len = 0;
-        self.more = false;
-        self.origin = OriginId::NONE;
-        self.routing_id = 0;
-        self.group_len = 0;
+        self.reset_envelope();
         // In place, not in registers as in `inline_words`: the bytes are not moved afterwards.
         // SAFETY: the body has room for `INLINE_MAX` bytes, which need not be initialised and which `self` borrows.
         bytes.fill(unsafe { slice::from_raw_parts_mut((&raw mut self.body).cast(), len) });
@@ -170,10 +161,7 @@ impl Message {
         // SAFETY: the block has room for the bytes and no other holder, and this message is borrowed mutably.
         bytes.fill(unsafe { slice::from_raw_parts_mut(start.as_ptr().cast(), len) });
         self.body.set_view(View { start, len });
-        self.more = false;
-        self.origin = OriginId::NONE;
-        self.routing_id = 0;
-        self.group_len = 0;
+        self.reset_envelope();
     }
 
     /// Whether the message has a block of its own with room for `len` bytes, and not much more.
