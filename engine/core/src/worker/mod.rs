@@ -3,6 +3,7 @@
 //! Its loop takes commands, starts sends, enters the kernel once, handles what completed, and looks at its timers. It
 //! blocks in one place only.
 
+mod commands;
 mod connect;
 mod datagrams;
 mod ending;
@@ -30,14 +31,9 @@ use ringmq_queue::{
     sync::{AtomicUsize, Ordering},
 };
 
-use crate::{
-    limits,
-    link::Link,
-    pipe::Dismissal,
-    socket::{Change, SocketShared},
-    transmit::Right,
-};
+use crate::{limits, transmit::Right};
 
+pub(crate) use commands::Command;
 pub(crate) use connect::{Dial, Resolved};
 pub(crate) use datagrams::DatagramCommand;
 pub(crate) use listener::NewListener;
@@ -47,58 +43,11 @@ pub(crate) use upgrade::{Permit, UPGRADE_COMMAND};
 
 use datagrams::DatagramSession;
 use half_open::HalfOpen;
-use listener::{Accepted, Listener};
-use session::{Cause, Session};
+use listener::Listener;
+use session::Session;
 use slots::Slots;
 use timers::Timers;
 use watch::Watch;
-
-/// What other threads ask of a worker.
-pub(crate) enum Command {
-    Listen(Box<NewListener>),
-    Connect(Box<NewSession>),
-    /// A connection that another worker accepted.
-    Adopt(Box<Accepted>),
-    /// The right to send has come to the worker.
-    Transmit(Arc<Link>),
-    /// The application gathers messages.
-    Watch(Arc<Link>),
-    /// The application has taken messages that the session waits for.
-    Credit(Arc<Link>),
-    /// The connection's protocol has something to send.
-    Control(Arc<Link>),
-    /// The application wants to read the connection itself.
-    Lend(Arc<Link>),
-    /// The application has given the right to read back.
-    Returned(Arc<Link>),
-    Subscription {
-        link: Arc<Link>,
-        change: Change,
-    },
-    Resolved(Box<Resolved>),
-    /// The application writes to the shared ring, and no longer to the connection.
-    Switched(Arc<Link>),
-    /// Messages wait for room in the shared ring.
-    Spilled(Arc<Link>),
-    /// The application has found that the peer broke the protocol of the shared rings.
-    Violated(Arc<Link>),
-    /// Something about a datagram socket.
-    Datagrams(DatagramCommand),
-    /// The socket is done with this connection, but for what is to be sent within this time.
-    ClosePipe(Arc<Link>, Option<Duration>, Dismissal),
-    CloseEndpoint {
-        socket: Arc<SocketShared>,
-        endpoint: u64,
-        linger: Option<Duration>,
-        done: mpsc::Sender<()>,
-    },
-    CloseSocket {
-        socket: Arc<SocketShared>,
-        linger: Option<Duration>,
-    },
-    /// End when the last session has.
-    Stop,
-}
 
 /// What other threads see of a worker.
 pub(crate) struct WorkerShared {
@@ -244,135 +193,6 @@ impl Worker {
         self.handle_completions();
         self.fire_timers();
         self.tick_watch();
-    }
-
-    fn take_commands(&mut self) {
-        if self.shared.mailbox.is_empty() {
-            return;
-        }
-        self.idle_rounds = 0;
-        let mut commands = std::mem::take(&mut self.commands);
-        self.shared.mailbox.drain(&mut commands);
-        for command in commands.drain(..) {
-            self.obey(command);
-        }
-        self.commands = commands;
-    }
-
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Transmit(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.list_for_sending(slot);
-                }
-            }
-            Command::Watch(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.watch(slot);
-                }
-            }
-            Command::Credit(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.resume_reading(slot);
-                }
-            }
-            Command::Control(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.refresh_deadline(slot);
-                    self.pump_control(slot);
-                    self.settle(slot);
-                }
-            }
-            Command::Lend(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.lend(slot);
-                }
-            }
-            Command::Returned(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.read_again(slot);
-                    self.settle(slot);
-                }
-            }
-            Command::Subscription { link, change } => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.announce_subscription(slot, &change);
-                }
-            }
-            Command::Listen(listener) => self.listen(*listener),
-            Command::Connect(session) => self.connect(*session),
-            Command::Adopt(accepted) => self.adopt(*accepted),
-            Command::Resolved(resolved) => self.resolved(*resolved),
-            Command::Switched(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.switched(slot);
-                }
-            }
-            Command::Spilled(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.move_spilled(slot);
-                    self.settle(slot);
-                }
-            }
-            Command::Violated(link) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.end(slot, Cause::SharedMemory);
-                    self.settle(slot);
-                }
-            }
-            Command::Datagrams(command) => self.obey_pipe(command),
-            Command::ClosePipe(link, linger, why) => {
-                if let Some(slot) = self.slot_of(&link) {
-                    self.dismiss(slot, linger, why);
-                }
-            }
-            Command::CloseEndpoint {
-                socket,
-                endpoint,
-                linger,
-                done,
-            } => {
-                self.close_where(&socket, Some(endpoint), linger, Some(&done));
-                // Nobody waits any more if the socket's patience is over.
-                let _ = done.send(());
-            }
-            Command::CloseSocket { socket, linger } => self.close_where(&socket, None, linger, None),
-            Command::Stop => self.stopping = true,
-        }
-    }
-
-    /// Closes the listeners of a socket, of one endpoint or all, and retires its sessions.
-    /// Whatever goes on ending holds a clone of `done`.
-    fn close_where(
-        &mut self,
-        socket: &Arc<SocketShared>,
-        endpoint: Option<u64>,
-        linger: Option<Duration>,
-        done: Option<&mpsc::Sender<()>>,
-    ) {
-        let concerns = |other: &Arc<SocketShared>, its: u64| {
-            Arc::ptr_eq(other, socket) && endpoint.is_none_or(|endpoint| endpoint == its)
-        };
-        for slot in self
-            .listeners
-            .find(|listener| concerns(&listener.socket, listener.endpoint))
-        {
-            self.close_listener(slot, done);
-        }
-        for slot in self
-            .sessions
-            .find(|session| concerns(&session.socket, session.endpoint))
-        {
-            self.retire(slot, linger);
-        }
-        self.close_datagrams_where(concerns, done);
-    }
-
-    /// The session that a link belongs to, if it still does.
-    fn slot_of(&self, link: &Arc<Link>) -> Option<u32> {
-        let slot = link.slot();
-        let session = self.sessions.get(slot)?;
-        Arc::ptr_eq(&session.link, link).then_some(slot)
     }
 
     /// The one place where the worker sleeps. With sends about to start it only looks; without work it first yields a
