@@ -10,6 +10,7 @@ mod ending;
 mod half_open;
 mod listener;
 mod news;
+mod opening;
 mod pool;
 mod reading;
 mod sending;
@@ -287,24 +288,5 @@ impl Worker {
     fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
-    }
-
-    fn fire_timers(&mut self) {
-        if self.timers.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        for _ in 0..limits::TIMERS_PER_TURN {
-            let Some(due) = self.timers.pop_due(now) else {
-                return;
-            };
-            match due {
-                timers::Due::Session(slot) => {
-                    self.session_due(slot, now);
-                    self.settle(slot);
-                }
-                timers::Due::Listener(slot) => self.listener_due(slot),
-            }
-        }
     }
 }
