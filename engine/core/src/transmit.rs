@@ -11,17 +11,19 @@
 //!
 //! Whoever sends holds the lock of `side`; the right says who is to send.
 
+mod side;
+
 use std::{io, sync::Arc};
 
 use ringmq_io::{Fd, send_now};
 use ringmq_message::{
     Message,
-    wire::{Batch, WireReader, WireSlice},
+    wire::{WireReader, WireSlice},
 };
 use ringmq_queue::sync::{AtomicU8, AtomicU64, Mutex, Ordering, fence};
-use ringmq_zmtp::frame::{MORE, encode_header};
 
-use crate::{kept::Kept, layer::SharedLayers, limits, link::lock};
+use crate::{layer::SharedLayers, link::lock};
+use side::{InFlight, TransmitSide};
 
 /// No threshold is set.
 const NEVER: u64 = u64::MAX;
@@ -56,42 +58,6 @@ pub(crate) struct Transmit {
     side: Mutex<TransmitSide>,
 }
 
-struct TransmitSide {
-    ring: WireReader,
-    /// The ring holds ZMTP frames, and not just bytes.
-    framed: bool,
-    /// Bytes of one batch, at most.
-    batch_max: usize,
-    /// What waits beside the ring, and can be replaced or dropped until its turn comes: the newest message of a link that
-    /// keeps only that, or the messages of one that drops the oldest.
-    kept: Kept,
-    /// Messages taken from there, or dropped.
-    kept_taken: u64,
-    /// Messages of which the last connection may have got a part.
-    cut: u64,
-    /// What stands between the ring and the wire, if anything does. It is the worker's business then to send.
-    layers: Option<SharedLayers>,
-    /// Protocol traffic (greeting, commands) that goes out before the next batch, never inside one.
-    control: Vec<u8>,
-    /// The connection, once it may carry something.
-    fd: Option<Arc<Fd>>,
-    /// Messages may flow: the handshake is done.
-    established: bool,
-    in_flight: Option<InFlight>,
-    /// The application was gathering when its socket was full: it goes on as soon as the worker has caught up.
-    gathering: bool,
-    /// The vector of the last batch, kept for its allocation.
-    spare: Vec<WireSlice>,
-}
-
-/// What an asynchronous send was given.
-struct InFlight {
-    control: usize,
-    ring: usize,
-    /// Messages that are not in the ring.
-    kept: u64,
-}
-
 /// What came of sending on the caller's thread.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Inline {
@@ -110,21 +76,7 @@ impl Transmit {
             right: AtomicU8::new(Right::Worker as u8),
             taken: AtomicU64::new(0),
             unblock_at: AtomicU64::new(NEVER),
-            side: Mutex::new(TransmitSide {
-                ring,
-                framed,
-                batch_max,
-                kept: Kept::default(),
-                kept_taken: 0,
-                cut: 0,
-                layers: None,
-                control: Vec::new(),
-                fd: None,
-                established: false,
-                in_flight: None,
-                gathering: false,
-                spare: Vec::new(),
-            }),
+            side: Mutex::new(TransmitSide::new(ring, framed, batch_max)),
         }
     }
 
@@ -312,8 +264,7 @@ impl Transmit {
     }
 
     /// The connection is gone. The right stays with (or comes to) the worker; a message of which the kernel has some
-    /// bytes is dropped, the next one not begun goes out first on the next connection.
-    /// Returns how many messages were cut, and whether the producer waits for the credit.
+    /// bytes is dropped, the next one not begun goes out first on the next connection. Returns how many messages were cut.
     pub(crate) fn disconnected(&self) -> u64 {
         let mut side = lock(&self.side);
         self.set_right(Right::Worker);
@@ -341,18 +292,10 @@ impl Transmit {
         debug_assert!(self.right() == Right::Worker && side.in_flight.is_none());
         let fd = side.fd.clone()?;
         let mut batch = std::mem::take(&mut side.spare);
-        // Commands stand between messages: a message of which the kernel has a part goes on first.
-        let control = if side.ring.at_boundary() {
-            side.control.len()
-        } else {
-            0
-        };
-        if control > 0 {
-            batch.push(WireSlice::copied(&side.control));
-            side.control.clear();
-        }
+        let mut control = side.take_control(&mut batch);
         let mut ring = 0;
         let mut room = false;
+        let mut kept = 0;
         let mut wrapped = 0;
         if side.established {
             let planned = side.plan(&mut batch);
@@ -361,18 +304,12 @@ impl Transmit {
                 wrapped = planned.messages.saturating_sub(self.taken());
                 room = self.publish_taken(planned.messages);
             }
-        }
-        let mut control = control;
-        let mut kept = 0;
-        if side.established && !side.kept.is_empty() {
-            let first = batch.len();
-            kept = encode_kept(&mut side.kept, &mut batch);
-            control += batch[first..]
-                .iter()
-                .map(|slice| slice.as_slice().len())
-                .sum::<usize>();
-            side.kept_taken += kept;
-            room |= self.publish_taken(side.kept_taken);
+            if !side.kept.is_empty() {
+                let bytes;
+                (kept, bytes) = side.take_kept(&mut batch);
+                control += bytes;
+                room |= self.publish_taken(side.kept_taken);
+            }
         }
         if let Some(layers) = side.layers.clone() {
             control = side.wrap(&layers, &mut batch, ring);
@@ -485,67 +422,6 @@ impl Transmit {
         let mut side = lock(&self.side);
         side.ring.drop_all() + side.kept.clear()
     }
-}
-
-impl TransmitSide {
-    /// Collects what the next batch takes from the ring.
-    fn plan(&mut self, batch: &mut Vec<WireSlice>) -> Batch {
-        self.ring.batch(self.batch_max, batch)
-    }
-
-    /// Something waits to be sent.
-    fn has_queued(&mut self) -> bool {
-        let layers = self.layers.as_ref();
-        !self.control.is_empty()
-            || !self.kept.is_empty()
-            || !self.ring.is_empty()
-            || layers.is_some_and(|layers| lock(layers).has_output())
-    }
-
-    /// Replaces a batch by what becomes of it on the wire, of which the length is returned. The bytes of the ring in it count
-    /// as gone from then on.
-    fn wrap(&mut self, layers: &SharedLayers, batch: &mut Vec<WireSlice>, ring: usize) -> usize {
-        let mut layers = lock(layers);
-        let mut wire = Vec::new();
-        for slice in batch.drain(..) {
-            layers.wrap(slice.as_slice(), &mut wire);
-        }
-        layers.wrap(&[], &mut wire);
-        if layers.is_empty() {
-            self.layers = None;
-        }
-        self.ring.advance(ring);
-        if !wire.is_empty() {
-            batch.push(WireSlice::copied(&wire));
-        }
-        wire.len()
-    }
-}
-
-/// Takes messages for one batch, at least one, and returns how many.
-fn encode_kept(kept: &mut Kept, batch: &mut Vec<WireSlice>) -> u64 {
-    let (mut messages, mut bytes) = (0, 0);
-    let mut run = Vec::new();
-    while let Some(part) = kept.pop() {
-        let more = part.more();
-        bytes += part.len();
-        run.extend_from_slice(encode_header(if more { MORE } else { 0 }, part.len() as u64).as_slice());
-        if part.len() < limits::REFERENCE_BODY_MIN {
-            run.extend_from_slice(&part);
-        } else {
-            batch.push(WireSlice::copied(&run));
-            run.clear();
-            batch.push(WireSlice::body(part));
-        }
-        messages += u64::from(!more);
-        if !more && (bytes >= limits::SEND_BATCH_BYTES_MAX || batch.len() >= limits::KEPT_SLICES_MAX) {
-            break;
-        }
-    }
-    if !run.is_empty() {
-        batch.push(WireSlice::copied(&run));
-    }
-    messages
 }
 
 #[cfg(test)]

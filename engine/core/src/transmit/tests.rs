@@ -14,6 +14,7 @@ use ringmq_queue::barrier::{heavy_fence, light_fence};
 use ringmq_zmtp::frame::{COMMAND, encode_header, next_frame};
 
 use super::*;
+use crate::limits;
 
 /// A connection whose other end the test reads.
 fn connection() -> (Arc<Fd>, UnixStream) {
