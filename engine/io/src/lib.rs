@@ -9,12 +9,14 @@
 //! enter the kernel itself, and the creation of TCP, UDP and unix sockets ([`socket`]).
 //!
 //! ```text
-//! driver.rs  the contract, and the choice between    uring.rs   io_uring: operations to SQEs, CQEs to completions
-//! choice.rs  what was asked for, why it is refused   ring.rs    ring set-up, submission, kernel entries
-//! probe.rs   a self-test with real operations        epoll.rs   readiness turned into completions
-//! ops.rs     the slab of operations in flight        waker.rs   waking a sleeping driver from another thread
-//! rights.rs  descriptors through a local socket      wait_set.rs  what an application thread sleeps on
-//! slices.rs  iovec arrays and message headers        socket.rs, sys.rs, fd.rs   descriptors and system calls
+//! driver.rs      the contract, and the choice between   uring.rs     io_uring: operations to SQEs, CQEs to completions
+//! choice.rs      what was asked for, why it is refused  ring.rs      ring set-up, submission, kernel entries
+//! probe.rs       a self-test with real operations       epoll.rs     readiness turned into completions
+//! ops.rs         the slab of operations in flight       waker.rs     waking a sleeping driver from another thread
+//! completion.rs  what comes back                        wait_set.rs  what an application thread sleeps on
+//! rights.rs      descriptors through a local socket     socket.rs    sockets by transport
+//! slices.rs      iovec arrays and message headers       sys.rs       system calls behind safe functions
+//! fd.rs          descriptors with an owner              thread.rs    how the kernel schedules a thread
 //! ```
 
 mod choice;
