@@ -21,46 +21,24 @@
 //! commands leave Traffic where it is; a frame that is longer than a slab leads to Body, where
 //! the caller takes the bytes by itself.
 
+mod handshake;
+mod outgoing;
+mod traffic;
+
 use std::mem;
 use std::time::Instant;
 
 use crate::backlog::Backlog;
-use crate::command::Command;
 use crate::config::Config;
-use crate::error::{Failure, MetadataFault, Violation};
+use crate::error::{Failure, Violation};
 use crate::event::{Event, Progress};
 use crate::frame::{self, HeaderStep};
-use crate::greeting::{self, GREETING_LEN};
 use crate::heartbeat::{Due, Timers};
-use crate::mechanism::Mechanism;
 use crate::metadata::Metadata;
 use crate::peer::Peer;
 use crate::socket_type::SocketType;
-use crate::walk::{self, Limits, Partial, Stop};
-
-/// The longest command before the handshake is over, whatever the limits on messages are.
-const HANDSHAKE_COMMAND_MAX: u64 = 64 << 10;
-
-/// Longer topics are subscribed to by message, which every ZMTP 3 publisher takes: a command has
-/// to fit into the slab of its receiver, and a message does not.
-const TOPIC_IN_COMMAND_MAX: usize = 16 << 10;
-
-/// The longest reason that an ERROR command can give.
-const REASON_MAX: usize = 255;
-
-/// What is needed until the handshake is over.
-#[derive(Debug)]
-struct Handshake {
-    mechanism: Mechanism,
-    ours: Metadata,
-    /// The minor version from the peer's greeting.
-    minor: u8,
-    deadline: Option<Instant>,
-    /// What is left of our greeting, for when the peer turns out to speak ZMTP 3.
-    greeting_rest: Vec<u8>,
-    /// The length of what was said after the peer's greeting.
-    answer_len: usize,
-}
+use crate::walk::{Limits, Partial};
+use handshake::Handshake;
 
 #[derive(Debug)]
 enum State {
@@ -111,31 +89,15 @@ impl Connection {
             config.message_parts_max,
             config.slab_len,
         );
-        let mechanism = Mechanism::NULL;
+        let ours = Metadata {
+            socket_type: config.socket_type,
+            identity: config.identity,
+            properties: config.properties,
+        };
+        let timeout = config.handshake_timeout;
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         let mut backlog = Backlog::default();
-        // libzmq sends the signature first and the rest when it knows the peer's version, for
-        // the sake of peers before 3.0. Unless these are welcome, all of it goes at once.
-        let greeting = greeting::encode(mechanism.name(), config.identity.len());
-        let first = if config.zmtp2_peers {
-            greeting::VERSION_END
-        } else {
-            GREETING_LEN
-        };
-        backlog.push(&greeting[..first]);
-        let handshake = Handshake {
-            mechanism,
-            ours: Metadata {
-                socket_type: config.socket_type,
-                identity: config.identity,
-                properties: config.properties,
-            },
-            minor: 0,
-            deadline: config
-                .handshake_timeout
-                .and_then(|timeout| now.checked_add(timeout)),
-            greeting_rest: greeting[first..].to_vec(),
-            answer_len: 0,
-        };
+        let handshake = Handshake::begin(ours, config.zmtp2_peers, deadline, &mut backlog);
         Connection {
             state: State::Greeting(Box::new(handshake)),
             limits,
@@ -278,7 +240,7 @@ impl Connection {
     /// Takes what the peer has announced, which is not kept twice: its [`Peer::properties`] are empty from now on.
     pub fn take_properties(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let peer = self.peer.as_mut();
-        peer.map(|peer| std::mem::take(&mut peer.properties))
+        peer.map(|peer| mem::take(&mut peer.properties))
             .unwrap_or_default()
     }
 
@@ -288,98 +250,6 @@ impl Connection {
             self.state,
             State::Traffic | State::Body | State::Raw { announced: true, .. }
         )
-    }
-
-    /// Tells the peer what we want, or do not want any more, in the words of our socket type: a DISH
-    /// joins and leaves a group, the others subscribe to a topic and take that back.
-    pub fn queue_announcement(&mut self, wanted: bool, name: &[u8]) {
-        match (self.socket_type, wanted) {
-            (SocketType::Dish, true) => self.queue_join(name),
-            (SocketType::Dish, false) => self.queue_leave(name),
-            (_, true) => self.queue_subscribe(name),
-            (_, false) => self.queue_cancel(name),
-        }
-    }
-
-    /// Subscribes at the peer, in the form that its version understands: appends to
-    /// [`transmit`](Self::transmit).
-    ///
-    /// Panics before the handshake is over; does nothing after a failure.
-    pub fn queue_subscribe(&mut self, topic: &[u8]) {
-        self.queue_subscription(b"\x09SUBSCRIBE", 1, topic);
-    }
-
-    /// Takes back a subscription; see [`queue_subscribe`](Self::queue_subscribe).
-    pub fn queue_cancel(&mut self, topic: &[u8]) {
-        self.queue_subscription(b"\x06CANCEL", 0, topic);
-    }
-
-    /// Joins a group of at most 255 bytes; otherwise as
-    /// [`queue_subscribe`](Self::queue_subscribe).
-    pub fn queue_join(&mut self, group: &[u8]) {
-        self.queue_group(b"\x04JOIN", group);
-    }
-
-    /// Leaves a group; see [`queue_join`](Self::queue_join).
-    pub fn queue_leave(&mut self, group: &[u8]) {
-        self.queue_group(b"\x05LEAVE", group);
-    }
-
-    /// Tells the peer why it is refused; what exceeds 255 bytes is cut. Appends to
-    /// [`transmit`](Self::transmit) and changes nothing else: it is on the caller to close.
-    pub fn queue_error(&mut self, reason: &[u8]) {
-        let reason = &reason[..reason.len().min(REASON_MAX)];
-        let body: [&[u8]; 3] = [b"\x05ERROR", &[reason.len() as u8], reason];
-        self.backlog.push_frame(frame::COMMAND, &body);
-    }
-
-    /// Sends a command of an agreement between the two peers; its name begins with `X-`. Peers that do not know it ignore
-    /// it. Appends to [`transmit`](Self::transmit); does nothing after a failure.
-    ///
-    /// Panics before the handshake is over, and if the name does not begin with `X-` or is longer than 255 bytes.
-    pub fn queue_extension(&mut self, name: &[u8], data: &[u8]) {
-        if matches!(self.state, State::Nothing(_)) {
-            return;
-        }
-        assert!(self.peer.is_some(), "the handshake is not over");
-        assert!(
-            name.starts_with(b"X-") && name.len() <= 255,
-            "name of an extension"
-        );
-        self.backlog
-            .push_frame(frame::COMMAND, &[&[name.len() as u8], name, data]);
-    }
-
-    fn queue_subscription(&mut self, command: &[u8], message: u8, topic: &[u8]) {
-        if matches!(self.state, State::Nothing(_)) {
-            return;
-        }
-        let peer = self.peer.as_ref().expect("the handshake is not over");
-        if peer.subscribes_by_message()
-            || !self.subscriptions_as_commands
-            || topic.len() > TOPIC_IN_COMMAND_MAX
-        {
-            self.backlog.push_frame(0, &[&[message], topic]);
-        } else {
-            self.backlog.push_frame(frame::COMMAND, &[command, topic]);
-        }
-    }
-
-    fn queue_group(&mut self, command: &[u8], group: &[u8]) {
-        if matches!(self.state, State::Nothing(_)) {
-            return;
-        }
-        assert!(self.peer.is_some(), "the handshake is not over");
-        assert!(group.len() <= 255, "group too long");
-        self.backlog.push_frame(frame::COMMAND, &[command, group]);
-    }
-
-    fn queue_ping(&mut self, ttl: u16) {
-        // While something else is stuck a PING would only be stuck behind it.
-        if self.backlog.is_empty() {
-            let body: [&[u8]; 2] = [b"\x04PING", &ttl.to_be_bytes()];
-            self.backlog.push_frame(frame::COMMAND, &body);
-        }
     }
 
     fn receive_handshake(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
@@ -393,207 +263,6 @@ impl Connection {
             State::Nothing(failure) => Err(failure.clone()),
         };
         step.map_err(|failure| self.fail(failure))
-    }
-
-    fn receive_greeting(&mut self, input: &[u8]) -> Result<Progress, Failure> {
-        let State::Greeting(handshake) = &mut self.state else {
-            unreachable!("the greeting is over");
-        };
-        if !handshake.greeting_rest.is_empty() {
-            match greeting::is_zmtp2(input)? {
-                None => return Ok(Progress::NEED_MORE),
-                Some(true) => return Ok(self.answer_zmtp2()),
-                Some(false) => self.backlog.push(&mem::take(&mut handshake.greeting_rest)),
-            }
-        }
-        let Some(minor) = greeting::judge(input, handshake.mechanism.name())? else {
-            return Ok(Progress::NEED_MORE);
-        };
-        handshake.minor = minor;
-        let Handshake { mechanism, ours, .. } = &mut **handshake;
-        let before = self.backlog.unsent().len();
-        mechanism.start(ours, &mut self.backlog);
-        handshake.answer_len = self.backlog.unsent().len() - before;
-        self.state = match mem::replace(&mut self.state, State::Traffic) {
-            State::Greeting(handshake) => State::Command(handshake),
-            other => other,
-        };
-        Ok(Progress {
-            consumed: GREETING_LEN,
-            event: None,
-        })
-    }
-
-    /// The peer speaks ZMTP 2.0: sends our socket type and our routing id, which is all that there is to say.
-    fn answer_zmtp2(&mut self) -> Progress {
-        self.state = match mem::replace(&mut self.state, State::Traffic) {
-            State::Greeting(mut handshake) => {
-                let before = self.backlog.unsent().len();
-                self.backlog.push(&[self.socket_type.number()]);
-                self.backlog.push_frame(0, &[&handshake.ours.identity]);
-                handshake.answer_len = self.backlog.unsent().len() - before;
-                State::Identity(handshake)
-            }
-            other => other,
-        };
-        Progress {
-            consumed: greeting::VERSION_END,
-            event: None,
-        }
-    }
-
-    fn receive_identity(&mut self, input: &[u8]) -> Result<Progress, Failure> {
-        let Some((&number, frame)) = input.split_first() else {
-            return Ok(Progress::NEED_MORE);
-        };
-        let fault = |fault| Violation::InvalidMetadata(fault);
-        // The later types agree by commands, which ZMTP 2.0 has not.
-        let known = SocketType::from_number(number).filter(|&peer| peer <= SocketType::XSub);
-        let Some(peer) = known else {
-            return Err(fault(MetadataFault::SocketTypeUnknown).into());
-        };
-        if !self.socket_type.accepts(peer) {
-            return Err(Failure::Incompatible { peer });
-        }
-        let HeaderStep::Header { len, body, flags } = frame::decode_header(frame)? else {
-            return Ok(Progress::NEED_MORE);
-        };
-        if flags != 0 {
-            return Err(fault(MetadataFault::IdentityTooLong).into());
-        }
-        let Some(identity) = frame.get(len..len + body as usize) else {
-            return Ok(Progress::NEED_MORE);
-        };
-        if identity.first() == Some(&0) {
-            return Err(fault(MetadataFault::IdentityReserved).into());
-        }
-        self.peer = Some(Peer::of_zmtp2(peer, identity.to_vec()));
-        // Heartbeats are of ZMTP 3, so that the timers stay at rest.
-        self.state = State::Traffic;
-        Ok(Progress {
-            consumed: 1 + len + identity.len(),
-            event: Some(Event::Handshaken),
-        })
-    }
-
-    fn receive_handshake_command(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
-        let max = self.command_max.min(HANDSHAKE_COMMAND_MAX);
-        let Some((header, end)) = whole_command(input, max)? else {
-            return Ok(Progress::NEED_MORE);
-        };
-        let State::Command(handshake) = &mut self.state else {
-            unreachable!("the handshake is over");
-        };
-        let command = Command::parse(&input[header..end])?;
-        if let Some(metadata) = handshake.mechanism.on_command(&command)? {
-            let peer = Peer::new(metadata, handshake.minor);
-            if !self.socket_type.accepts(peer.socket_type) {
-                let peer = peer.socket_type;
-                return Err(Failure::Incompatible { peer });
-            }
-            self.peer = Some(peer);
-            self.timers.start(now);
-            self.state = State::Traffic;
-        }
-        Ok(Progress {
-            consumed: end,
-            event: self.is_established().then_some(Event::Handshaken),
-        })
-    }
-
-    #[inline]
-    fn receive_traffic(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
-        let (run, stop) = walk::walk(input, &self.limits, self.partial);
-        if run.consumed > 0 {
-            self.partial = run.partial;
-            return Ok(Progress {
-                consumed: run.consumed,
-                event: Some(Event::Frames {
-                    messages: run.messages,
-                    at_boundary: run.partial.is_none(),
-                }),
-            });
-        }
-        self.receive_stop(stop, input, now)
-            .map_err(|failure| self.fail(failure))
-    }
-
-    /// There is no whole data frame at the front of the input.
-    fn receive_stop(&mut self, stop: Stop, input: &[u8], now: Instant) -> Result<Progress, Failure> {
-        match stop {
-            Stop::NeedMore => Ok(Progress::NEED_MORE),
-            Stop::Command => self.receive_command(input, now),
-            Stop::Large {
-                header,
-                body,
-                more,
-                partial,
-            } => {
-                self.partial = partial;
-                self.state = State::Body;
-                Ok(Progress {
-                    consumed: header,
-                    event: Some(Event::Large { header, body, more }),
-                })
-            }
-            Stop::Violation(violation) => Err(violation.into()),
-        }
-    }
-
-    /// A command during traffic. It may stand between the parts of a message: libzmq sends its
-    /// heartbeats wherever they fall due.
-    fn receive_command(&mut self, input: &[u8], now: Instant) -> Result<Progress, Failure> {
-        if self.peer.as_ref().is_some_and(|peer| peer.major < 3) {
-            let flags = input[0];
-            return Err(Violation::ReservedFlags { flags }.into());
-        }
-        let Some((header, end)) = whole_command(input, self.command_max)? else {
-            return Ok(Progress::NEED_MORE);
-        };
-        let command = Command::parse(&input[header..end])?;
-        // The operand of these four is all that follows their name.
-        let last = |bytes: &[u8]| end - bytes.len()..end;
-        let event = match command {
-            Command::Subscribe { topic } if self.socket_type.takes_subscriptions() => {
-                Some(Event::Subscribe { topic: last(topic) })
-            }
-            Command::Cancel { topic } if self.socket_type.takes_subscriptions() => {
-                Some(Event::Cancel { topic: last(topic) })
-            }
-            Command::Join { group } if self.socket_type.takes_groups() => {
-                Some(Event::Join { group: last(group) })
-            }
-            Command::Leave { group } if self.socket_type.takes_groups() => {
-                Some(Event::Leave { group: last(group) })
-            }
-            Command::Extension { name, data } if self.extensions => {
-                let data = last(data);
-                let name = data.start - name.len()..data.start;
-                Some(Event::Extension { name, data })
-            }
-            Command::Ping { ttl, context } => {
-                self.timers.on_ping(ttl, now);
-                self.backlog.push_answer(&[b"\x04PONG", context])?;
-                None
-            }
-            // RFC 37: unknown commands are ignored, so that later versions may add some.
-            Command::Pong | Command::Extension { .. } | Command::Unknown => None,
-            Command::Error { reason } => {
-                return Err(Failure::PeerError {
-                    reason: Box::from(reason),
-                });
-            }
-            Command::Ready { .. }
-            | Command::Foreign { .. }
-            | Command::Subscribe { .. }
-            | Command::Cancel { .. }
-            | Command::Join { .. }
-            | Command::Leave { .. } => {
-                let command = command.name();
-                return Err(Violation::UnexpectedCommand { command }.into());
-            }
-        };
-        Ok(Progress { consumed: end, event })
     }
 
     #[cfg(test)]
@@ -619,7 +288,7 @@ impl Connection {
 
 /// A step of a raw connection, with `count` bytes within reach.
 fn receive_raw(announced: &mut bool, count: usize) -> Progress {
-    if !std::mem::replace(announced, true) {
+    if !mem::replace(announced, true) {
         return Progress {
             consumed: 0,
             event: Some(Event::Handshaken),
