@@ -67,7 +67,7 @@ impl<K: Kind> Socket<K> {
         /// Connections that the kernel completes ahead of us, at most as many as the system allows. The default is 4096.
         backlog, set_backlog: u32;
         /// Bytes of memory that this side of an `ipc://` connection shares with a peer that is RingMQ, too; rounded up to a
-        /// power of two from 64 KiB to 64 MiB. Zero leaves messages to the local socket. The default is 1 MiB.
+        /// power of two, at least 64 KiB and at most 64 MiB. Zero leaves messages to the local socket. The default is 1 MiB.
         shm_segment_len, set_shm_segment_len: u32;
         /// Whether large bodies from `ipc://` peers are read where the peer wrote them instead of being copied. The peer can
         /// then change a message while it is read, so say yes only to peers that you trust as yourself. The default is no.

@@ -238,3 +238,17 @@ fn parts_that_are_more_than_the_ring_together() {
         }
     });
 }
+
+#[test]
+fn a_segment_has_a_length_that_is_allowed_whatever_is_asked_for() {
+    within(LIMIT, || {
+        for asked in [1, (64 << 20) + 1, u32::MAX] {
+            let context = Context::new();
+            let (one, other): (Pair, Pair) = (new(&context), new(&context));
+            one.set_shm_segment_len(asked);
+            share(&one, &other);
+            one.send("a message").unwrap();
+            assert_eq!(*other.recv().unwrap(), *b"a message");
+        }
+    });
+}

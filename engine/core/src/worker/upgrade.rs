@@ -98,8 +98,9 @@ struct Theirs {
 
 impl Offer {
     fn new(options: &Options, permit: Permit) -> io::Result<Self> {
-        let len = (options.shm_segment_len as usize).next_power_of_two();
-        let segment = Segment::create(len.max(limits::SEGMENT_LEN_MIN))?;
+        let len = options.shm_segment_len as usize;
+        let len = len.clamp(limits::SEGMENT_LEN_MIN, limits::SEGMENT_LEN_MAX);
+        let segment = Segment::create(len.next_power_of_two())?;
         let (bell, bell_for_peer) = Bell::new()?;
         Ok(Self {
             segment,
