@@ -374,7 +374,7 @@ impl<K: NamesPeers> Socket<K> {
 /// Options of a STREAM.
 impl Socket<Stream> {
     options! {
-        /// The most bytes that are received at a time. `None`, the default, is 8192.
+        /// The most bytes that are received at a time, at least 1. `None`, the default, is 8192.
         in_batch_size, set_in_batch_size: Option<u32>;
         /// Whether the beginning and the end of every connection are received as an empty message behind the peer's routing
         /// id. The default is yes.

@@ -377,6 +377,21 @@ fn a_stream_hands_out_pieces_of_the_size_that_was_asked_for() {
 }
 
 #[test]
+fn a_stream_that_asks_for_pieces_of_nothing_gets_the_shortest() {
+    use std::io::Write;
+    let stream: Stream = socket(&Context::new());
+    stream.set_in_batch_size(Some(0));
+    stream.set_stream_notify(false);
+    stream.bind("tcp://127.0.0.1:*").unwrap();
+    let address = stream.last_endpoint().trim_start_matches("tcp://").to_owned();
+    TcpStream::connect(address).unwrap().write_all(b"ab").unwrap();
+    for piece in [b"a", b"b"] {
+        let parts = stream.recv_multipart().unwrap();
+        assert_eq!(&*parts[1], piece);
+    }
+}
+
+#[test]
 fn who_polls_busily_does_not_sleep() {
     let sleeps_of = |spin: Duration| {
         let pull: Pull = Pull::new(&Context::new()).unwrap();

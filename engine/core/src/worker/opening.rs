@@ -95,7 +95,10 @@ impl Worker {
         let now = Instant::now();
         let connection = if session.socket.is_raw(&session.options) {
             let piece = session.options.in_batch_size;
-            Connection::raw(piece.map_or(limits::RAW_PIECE_MAX, |bytes| bytes as usize), now)
+            Connection::raw(
+                piece.map_or(limits::RAW_PIECE_MAX, |bytes| bytes.max(1) as usize),
+                now,
+            )
         } else {
             Connection::new(wire_config(session), now)
         };
