@@ -40,11 +40,11 @@ impl<K: Kind> fmt::Debug for Socket<K> {
 }
 
 impl<K: Kind> Socket<K> {
-    /// Makes a socket. Does not block.
+    /// Makes a socket of the context. Does not block, and starts nothing yet.
     ///
     /// # Errors
     ///
-    /// [`Error::TooManySockets`], [`Error::Terminated`].
+    /// [`Error::TooManySockets`] beyond the context's [limit](crate::ContextBuilder::sockets); [`Error::Terminated`].
     pub fn new(context: &Context) -> Result<Self, Error> {
         let mut core = ringmq_core::Socket::new(&context.core, K::TYPE)?;
         // libzmq's 100 make peers that come all at once wait for seconds.
@@ -70,6 +70,20 @@ impl<K: Kind> Socket<K> {
     /// Peers can connect when this returns. A socket may be bound to any number of endpoints.
     ///
     /// May look up a host name and start a worker, and otherwise does not block.
+    ///
+    /// ```
+    /// use ringmq::{Context, Error, Pull};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let context = Context::new();
+    /// let pull = Pull::new(&context)?;
+    /// pull.bind("tcp://127.0.0.1:*")?;
+    /// pull.bind("inproc://work")?;
+    /// let other = Pull::new(&context)?;
+    /// assert!(matches!(other.bind("inproc://work"), Err(Error::AddressInUse { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -107,6 +121,28 @@ impl<K: Kind> Socket<K> {
 
     /// Tells this socket's [monitor](Self::monitor) how many messages wait for each peer and from it, by an event
     /// ([`Event::QueueDepths`](crate::monitor::Event::QueueDepths)) for each. Returns how many peers there are. Does not block.
+    ///
+    /// ```
+    /// use ringmq::{Context, Push, monitor::Event};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let nobody = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let endpoint = format!("tcp://{}", nobody.local_addr()?);
+    /// let push = Push::new(&Context::new())?;
+    /// # push.set_linger(Some(std::time::Duration::ZERO));
+    /// let events = push.monitor();
+    /// push.connect(&endpoint)?;
+    /// push.send("to somebody who does not answer")?;
+    /// assert_eq!(push.report_queue_depths(), 1);
+    /// loop {
+    ///     if let Event::QueueDepths { to_send, .. } = events.recv_timeout(None)?.event {
+    ///         assert_eq!(to_send, 1);
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn report_queue_depths(&self) -> usize {
         self.core().report_queue_depths()
     }
@@ -114,7 +150,22 @@ impl<K: Kind> Socket<K> {
     /// Connects to an endpoint, such as `tcp://server:5555`, `tcp://192.168.1.1:0;server:5555` from a given source
     /// address, or `inproc://name`. Returns at once: the connection is made, and made again whenever it breaks, in the
     /// background, and the peer may come later. Unless [immediate](Self::set_immediate) is set, messages may be sent at
-    /// once and wait for the connection. May look up the name of a source, and start a worker.
+    /// once and wait for the connection. May look up the name of a source and start a worker, and otherwise does not block.
+    ///
+    /// ```
+    /// use ringmq::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let push = Push::new(&context)?;
+    /// push.connect("inproc://later")?;
+    /// push.send("for whoever comes")?;
+    /// let pull = Pull::new(&context)?;
+    /// pull.bind("inproc://later")?;
+    /// assert_eq!(&*pull.recv()?, b"for whoever comes");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// A socket may be connected to any number of endpoints. A second connection to the same one is made by types that
     /// share work out or answer ([`Push`](crate::Push), [`Pull`](crate::Pull), [`Rep`](crate::Rep),
@@ -135,6 +186,19 @@ impl<K: Kind> Socket<K> {
     /// still tried for as long as [linger](Self::set_linger) says. The address is free when this returns, for which it
     /// waits until the workers have answered: not for peers, normally for microseconds, at most a second each.
     ///
+    /// ```
+    /// use ringmq::{Context, Error, Pull};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let pull = Pull::new(&Context::new())?;
+    /// pull.bind("tcp://127.0.0.1:*")?;
+    /// let endpoint = pull.last_endpoint();
+    /// pull.unbind(&endpoint)?;
+    /// assert!(matches!(pull.unbind(&endpoint), Err(Error::NoSuchEndpoint { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NoSuchEndpoint`]: the text must be what [`last_endpoint`](Self::last_endpoint) told after binding.
@@ -154,12 +218,25 @@ impl<K: Kind> Socket<K> {
     }
 
     /// The endpoint last bound, with its real address and port (`tcp://0.0.0.0:5555`), or last connected, as it was
-    /// given. Empty before the first.
+    /// given. Empty before the first. Does not block.
     pub fn last_endpoint(&self) -> String {
         self.core().last_endpoint().to_owned()
     }
 
-    /// What could be done now without waiting; what peers do may change that at any time. Does not block.
+    /// What could be done now without waiting; what peers do may change that at any time. Does not block. A
+    /// [`Poller`](crate::Poller) waits for it.
+    ///
+    /// ```
+    /// use ringmq::{Context, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let push = Push::new(&Context::new())?;
+    /// assert!(!push.events()?.writable, "without a peer a send would wait");
+    /// push.connect("inproc://later")?;
+    /// assert!(push.events()?.writable);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -14,6 +14,22 @@ use crate::{
 impl<K: NamesPeers> Socket<K> {
     /// Whether a message to the peer with that routing id would find room now. Does not block.
     ///
+    /// ```
+    /// use ringmq::{Context, Dealer, Error, Router};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let context = Context::new();
+    /// let router = Router::new(&context)?;
+    /// router.bind("inproc://router")?;
+    /// let dealer = Dealer::new(&context)?;
+    /// dealer.set_routing_id("alice")?;
+    /// dealer.connect("inproc://router")?;
+    /// assert!(router.has_room_for("alice")?);
+    /// assert!(matches!(router.has_room_for("bob"), Err(Error::HostUnreachable)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::HostUnreachable`] if nobody has the routing id; [`Error::Terminated`].
@@ -25,6 +41,23 @@ impl<K: NamesPeers> Socket<K> {
 impl<K: NumbersPeers> Socket<K> {
     /// Sends a message to the peer with that number, which is the [`routing_id`](Message::routing_id) of what came from it.
     /// Waits like [`send`](Self::send), which takes the number from the message.
+    ///
+    /// ```
+    /// use ringmq::{Client, Context, Server};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let server = Server::new(&context)?;
+    /// server.bind("inproc://server")?;
+    /// let client = Client::new(&context)?;
+    /// client.connect("inproc://server")?;
+    /// client.send("question")?;
+    /// let question = server.recv()?;
+    /// server.send_to(question.routing_id(), "answer")?;
+    /// assert_eq!(&*client.recv()?, b"answer");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -49,6 +82,20 @@ impl Socket<Peer> {
     /// Connects to an endpoint, as [`connect`](Self::connect) does, and returns the number of the peer there, to which
     /// messages can be sent at once.
     ///
+    /// ```
+    /// use ringmq::{Context, Peer};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let (one, other) = (Peer::new(&context)?, Peer::new(&context)?);
+    /// other.bind("tcp://127.0.0.1:*")?;
+    /// let number = one.connect_peer(&other.last_endpoint())?;
+    /// one.send_to(number, "hello")?;
+    /// assert_eq!(&*other.recv()?, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect); [`Error::InvalidArgument`] if the socket is [immediate](Self::set_immediate).
@@ -60,6 +107,24 @@ impl Socket<Peer> {
 impl Socket<Radio> {
     /// Sends a message to a group of at most 255 bytes: to the peers that have joined it. Waits like [`send`](Self::send),
     /// which takes the group from the message.
+    ///
+    /// ```
+    /// use ringmq::{Context, Dish, Radio};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// let context = Context::new();
+    /// let radio = Radio::new(&context)?;
+    /// radio.bind("tcp://127.0.0.1:*")?;
+    /// let dish = Dish::new(&context)?;
+    /// dish.join("weather")?;
+    /// dish.connect(&radio.last_endpoint())?;
+    /// radio.wait_for_subscribers_of("weather", 1, None)?;
+    /// radio.send_to_group("weather", "rain")?;
+    /// let message = dish.recv()?;
+    /// assert_eq!((message.group(), &*message), (&b"weather"[..], &b"rain"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -29,6 +29,29 @@ impl<K: Receives> Socket<K> {
     /// Receives the next part into `message`, whose former content is released; otherwise as [`recv`](Self::recv). In a
     /// tight loop this saves moving messages around.
     ///
+    /// ```
+    /// use ringmq::{Context, Message, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// # let context = Context::new();
+    /// # let pull = Pull::new(&context)?;
+    /// # pull.bind("inproc://numbers")?;
+    /// # let push = Push::new(&context)?;
+    /// # push.connect("inproc://numbers")?;
+    /// # for number in ["1", "2", "3"] {
+    /// #     push.send(number)?;
+    /// # }
+    /// let mut message = Message::new();
+    /// let mut len = 0;
+    /// for _ in 0..3 {
+    ///     pull.recv_into(&mut message)?;
+    ///     len += message.len();
+    /// }
+    /// assert_eq!(len, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`recv`](Self::recv); `message` may have lost its former content.
@@ -37,7 +60,18 @@ impl<K: Receives> Socket<K> {
         self.core.recv(message, None)
     }
 
-    /// Receives the next part if it is there.
+    /// Receives the next part if it is there. Does not wait.
+    ///
+    /// ```
+    /// use ringmq::{Context, Error, Pull};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let pull = Pull::new(&Context::new())?;
+    /// pull.bind("inproc://work")?;
+    /// assert!(matches!(pull.try_recv(), Err(Error::WouldBlock)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -65,6 +99,23 @@ impl<K: Receives + HasParts> Socket<K> {
     /// Receives all parts of the next message, or those that are left of the present one. Waits like
     /// [`recv`](Self::recv).
     ///
+    /// ```
+    /// use ringmq::{Context, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), ringmq::Error> {
+    /// # let context = Context::new();
+    /// # let pull = Pull::new(&context)?;
+    /// # pull.bind("inproc://parts")?;
+    /// # let push = Push::new(&context)?;
+    /// # push.connect("inproc://parts")?;
+    /// push.send_multipart(["head", "body"])?;
+    /// for part in pull.recv_multipart()? {
+    ///     println!("{} bytes", part.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
@@ -72,7 +123,7 @@ impl<K: Receives + HasParts> Socket<K> {
         recv_parts(&self.core, None)
     }
 
-    /// Receives all parts of the next message if it is there.
+    /// Receives all parts of the next message if it is there, or those that are left of the present one. Does not wait.
     ///
     /// # Errors
     ///

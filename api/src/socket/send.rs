@@ -55,13 +55,33 @@ impl<K: Sends> Socket<K> {
     ///
     /// The message comes back with the reason: [`Error::TimedOut`] or, with a timeout of zero, [`Error::WouldBlock`];
     /// [`Error::State`] when it is not the socket's turn ([`Req`](crate::Req), [`Rep`](crate::Rep));
-    /// [`Error::HostUnreachable`] ([`Router`](crate::Router) with mandatory routing); [`Error::Terminated`].
+    /// [`Error::HostUnreachable`] ([`Router`](crate::Router) with mandatory routing, [`Stream`](crate::Stream),
+    /// [`Server`](crate::Server), [`Peer`](crate::Peer)); [`Error::MessageTooLong`] beyond the context's
+    /// [`send_len_max`](crate::ContextBuilder::send_len_max); [`Error::Terminated`].
     #[inline]
     pub fn send(&self, message: impl Payload) -> Result<(), SendError> {
         send_whole(&self.core, message, None)
     }
 
     /// Sends a message of one part, without waiting.
+    ///
+    /// ```
+    /// use ringmq::{Context, Error, Pull, Push};
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let context = Context::new();
+    /// let (push, pull) = (Push::new(&context)?, Pull::new(&context)?);
+    /// push.set_send_hwm(1);
+    /// pull.set_receive_hwm(1);
+    /// pull.bind("inproc://two")?;
+    /// push.connect("inproc://two")?;
+    /// push.try_send("one")?;
+    /// push.try_send("two")?;
+    /// let failed = push.try_send("three").unwrap_err();
+    /// assert!(matches!(failed.error, Error::WouldBlock));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -107,6 +127,9 @@ impl<K: Sends + HasParts> Socket<K> {
     /// # Errors
     ///
     /// As [`send`](Self::send); only the first part of a message waits or comes back for want of room.
+    /// [`Error::InvalidArgument`] for a part that makes a message one of several parts where
+    /// [conflate](Self::set_conflate) is set, or of another number than two where it is an address and a datagram
+    /// ([`Dgram`](crate::Dgram)).
     pub fn send_part(&self, part: Message) -> Result<(), SendError> {
         send_part(&self.core, part, None)
     }
@@ -133,7 +156,7 @@ impl<K: Sends + HasParts> Socket<K> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), with all parts coming back. [`Error::InvalidArgument`] when there are no parts.
+    /// As [`send_part`](Self::send_part), with all parts coming back. [`Error::InvalidArgument`] when there are no parts.
     pub fn send_multipart<P>(&self, parts: impl IntoIterator<Item = P>) -> Result<(), SendMultipartError>
     where
         P: Into<Message>,

@@ -52,8 +52,9 @@ impl<K: Subscribes> Socket<K> {
 }
 
 impl Socket<Dish> {
-    /// Joins a group of at most 255 bytes, whose messages are received from now on. Does not block: senders learn of it in the
-    /// background, also those that connect later.
+    /// Joins a group of at most 255 bytes, whose messages are received from now on;
+    /// [`send_to_group`](Self::send_to_group) has an example. Does not block: senders learn of it in the background, also those
+    /// that connect later.
     ///
     /// # Errors
     ///
