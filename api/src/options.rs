@@ -59,7 +59,7 @@ impl<K: Kind> Socket<K> {
         /// The shortest pause before an attempt to connect again, to which a random part of up to as much is added; zero is
         /// 10 ms, `None` never tries again. The default is 100 ms.
         reconnect_interval, set_reconnect_interval: Option<Duration>;
-        /// Up to which the pauses may grow while attempts fail, each drawn at random from a range that doubles; `None`, the
+        /// How long the pauses may become while attempts fail, each drawn at random from a range that doubles; `None`, the
         /// default, does not let them grow.
         reconnect_interval_max, set_reconnect_interval_max: Option<Duration>;
         /// Which failures end an endpoint for good, beside a peer that breaks the protocol. The default is none.
@@ -84,7 +84,7 @@ impl<K: Kind> Socket<K> {
         immediate, set_immediate: bool;
         /// How long the handshake of a connection may take in total; `None` is for ever. The default is 30 s.
         handshake_interval, set_handshake_interval: Option<Duration>;
-        /// How often a peer is sent a PING; `None`, the default, sends none.
+        /// How often a peer is sent a PING (RFC 37); `None`, the default, and zero send none.
         heartbeat_interval, set_heartbeat_interval: Option<Duration>;
         /// How long a peer may stay silent after a PING before its connection ends; `None`, the default, is the heartbeat
         /// interval, and zero is for ever.
@@ -113,11 +113,12 @@ impl<K: Kind> Socket<K> {
         tcp_keepalive_interval, set_tcp_keepalive_interval: Option<Duration>;
         /// TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged; `None`, the default, leaves it to the kernel.
         tcp_max_retransmit, set_tcp_max_retransmit: Option<Duration>;
-        /// IP_TOS and IPV6_TCLASS. The default is 0.
+        /// IP_TOS and IPV6_TCLASS. The default, 0, leaves it to the kernel.
         tos, set_tos: u32;
-        /// SO_PRIORITY. The default is 0.
+        /// SO_PRIORITY. The default, 0, leaves it to the kernel.
         priority, set_priority: u32;
-        /// SO_BUSY_POLL in microseconds; 0, the default, is off.
+        /// SO_BUSY_POLL in microseconds, for which the kernel polls the network device; 0, the default, is off.
+        /// [`set_busy_poll`](Self::set_busy_poll) is about the calls of this library.
         busy_poll_us, set_busy_poll_us: u32;
         /// How many routers, plus one, what is sent to a group over `udp://` may pass: 1 to 255. The default is 1, the local network.
         multicast_hops, set_multicast_hops: u32;
@@ -126,15 +127,16 @@ impl<K: Kind> Socket<K> {
         /// The most bytes that are given to the kernel with one call, unless a single message is longer: a smaller number lets other
         /// connections of the same worker have their turn sooner. At least 4 KiB. `None`, the default, is 256 KiB.
         out_batch_size, set_out_batch_size: Option<u32>;
-        /// Whether to speak with peers of ZMTP 2.0, too, which libzmq 3.x is. They know no heartbeats and no metadata. The default
+        /// Whether to let in peers of ZMTP 2.0 (RFC 15), such as libzmq 3.x. They know no heartbeats and no metadata. The default
         /// is no: such a peer is disconnected.
         zmtp2_peers, set_zmtp2_peers: bool;
         /// The SOCKS5 proxy, `host:port`, through which `tcp://` endpoints are connected to: it looks up their names, too. `None`,
         /// the default, connects directly.
         socks_proxy, set_socks_proxy: Option<String>;
-        /// The name that is given to the SOCKS5 proxy when it asks for one, of at most 255 bytes; `None`, the default, has none.
+        /// The name that is given to the SOCKS5 proxy when it asks for one, of which the first 255 bytes count;
+        /// `None`, the default, has none.
         socks_username, set_socks_username: Option<String>;
-        /// The password that goes with [`set_socks_username`](Self::set_socks_username), of at most 255 bytes.
+        /// The password that goes with [`set_socks_username`](Self::set_socks_username), of which the first 255 bytes count.
         socks_password, set_socks_password: Option<String>;
         /// SO_BINDTODEVICE; `None`, the default, uses any interface.
         bind_to_device, set_bind_to_device: Option<String>;
