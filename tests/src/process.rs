@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn polling_ends() {
+    fn polling_ends_when_it_holds_or_the_time_is_up() {
         assert_eq!(poll_until(Duration::ZERO, || 1, |_| false), 1);
         let mut count = 0;
         let counted = poll_until(

@@ -57,7 +57,7 @@ fn honest_words_are_records() {
 }
 
 #[test]
-fn impossible_tails() {
+fn impossible_tails_are_violations() {
     for tail in [4, 1, RING + 8, usize::MAX, usize::MAX - 7, 1 << 63] {
         let lie = |_: &mut Side, memory: &Memory| memory.set_tail(tail);
         assert_eq!(received_after(lie), Err(Violation::Tail), "{tail}");
@@ -71,7 +71,7 @@ fn impossible_tails() {
 }
 
 #[test]
-fn impossible_records() {
+fn impossible_records_are_violations() {
     let body = word(BODY, 0, 8);
     let cases: &[&[u64]] = &[
         // No record, and kinds and bits that nobody knows.
@@ -144,7 +144,7 @@ fn records_over_the_end_of_the_ring() {
 }
 
 #[test]
-fn impossible_pieces() {
+fn impossible_pieces_are_violations() {
     let cases: &[&[u64]] = &[
         // Without a beginning, or with two.
         &[word(PIECE, 0, 8), 0],
@@ -170,7 +170,7 @@ fn impossible_pieces() {
 }
 
 #[test]
-fn impossible_chunks() {
+fn impossible_chunks_are_violations() {
     let chunk = |first: u64, count: u64, len: u64| [word(CHUNK, 0, 16), first | count << 32, len];
     let max = u64::from(u32::MAX);
     for (first, count, len) in [
@@ -248,7 +248,7 @@ fn sent_after(lie: impl FnOnce(&Memory)) -> (Result<bool, Violation>, Result<u64
 }
 
 #[test]
-fn impossible_heads() {
+fn impossible_heads_are_violations() {
     let (said, _) = sent_after(|_| ());
     assert_eq!(said, Ok(false));
     for add in [8_u64.wrapping_neg(), 4, 1, 2 * RING as u64, 1 << 63] {
@@ -260,7 +260,7 @@ fn impossible_heads() {
 }
 
 #[test]
-fn impossible_counts() {
+fn impossible_counts_are_violations() {
     for add in [1_u64.wrapping_neg(), 1000, u64::MAX / 2] {
         let (_, said) = sent_after(|memory| {
             memory.header().release.taken.fetch_add(add, Relaxed);
@@ -270,7 +270,7 @@ fn impossible_counts() {
 }
 
 #[test]
-fn impossible_returns() {
+fn impossible_returns_are_violations() {
     for lie in [1, 1 << 1, 1 << 10, 1 << 63, u64::MAX] {
         let (mut victim, _peer, memory) = pair();
         // Lent: blocks 3 to 5, as far as the first one is concerned. Staged: 6.

@@ -190,7 +190,7 @@ fn malformed_for_one() {
 }
 
 #[test]
-fn datagram_endpoints() {
+fn datagram_endpoints_are_read_and_shown_as_they_were_given() {
     let parsed = |text: &str| {
         let both = [Endpoint::parse_bind(text), Endpoint::parse_connect(text)];
         both.map(|outcome| match outcome {
@@ -380,7 +380,7 @@ proptest! {
 }
 
 #[test]
-fn ipc_endpoints() {
+fn ipc_endpoints_are_read_and_shown_as_they_were_given() {
     let path = |text: &str| IpcEndpoint::Path(text.into());
     let rows = [
         ("ipc:///tmp/a", path("/tmp/a")),

@@ -405,7 +405,7 @@ proptest! {
     }
 
     #[test]
-    fn common_lengths(run in 0usize..300, left in topics(), right in topics()) {
+    fn a_common_length_is_found_wherever_the_two_part(run in 0usize..300, left in topics(), right in topics()) {
         let (left, right) = ([vec![9; run], left].concat(), [vec![9; run], right].concat());
         let expected = left.iter().zip(&right).take_while(|(l, r)| l == r).count();
         prop_assert_eq!(radix::common_length(&left, &right), expected);

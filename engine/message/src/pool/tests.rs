@@ -28,7 +28,7 @@ fn option_of_a_block_is_a_pointer() {
 }
 
 #[test]
-fn counts_references() {
+fn the_last_reference_is_known_as_the_last() {
     let first = Block::alloc(100);
     assert!(first.is_unique());
     let second = first.clone();
