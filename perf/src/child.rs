@@ -16,7 +16,7 @@ use crate::engine::stock::Stock;
 use crate::engine::{Endpoint, Engine, EngineError, EngineKind};
 use crate::scenario::{Pattern, Sample, Scenario, Transport};
 use crate::throughput::{self, Look};
-use crate::{latency, machine};
+use crate::{latency, machine, paced};
 
 /// The first argument of a child.
 const CHILD: &str = "__child";
@@ -34,6 +34,8 @@ pub struct Assignment {
     pub endpoint: String,
     /// How long to measure, ms.
     pub duration_ms: u64,
+    /// How many messages a sender at a pace has to send in a second.
+    pub rate_per_s: u32,
     /// The core to run on, if only one.
     pub pin: Option<usize>,
     /// The core of the connecting side where that is a thread of the listening one.
@@ -158,6 +160,18 @@ fn play_side<E: Engine>(engine: &E, assignment: &Assignment, side: Side) -> Resu
                 Pattern::InPlace => throughput::flood_in_place(&mut push, size_bytes),
                 _ => throughput::flood(&mut push, size_bytes),
             }
+        }
+        (Pattern::Paced, Side::Bind) => {
+            let mut pull = engine.pull()?;
+            listen(engine, &mut pull, assignment)?;
+            let delays = paced::receive_for(&mut pull, size_bytes, duration)?;
+            say(&Word::Sample(Sample::Delays(delays)));
+            Ok(())
+        }
+        (Pattern::Paced, Side::Connect) => {
+            let mut push = engine.push()?;
+            push.connect(&assignment.endpoint)?;
+            paced::send(&mut push, size_bytes, assignment.rate_per_s)
         }
         (Pattern::ReqRep | Pattern::BusyReqRep, Side::Bind) => {
             let mut rep = engine.rep()?;

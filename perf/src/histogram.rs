@@ -1,22 +1,22 @@
-//! Round-trip times.
+//! How long things took.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// Longest round trip that is told from longer ones, ns.
+/// Longest time that is told from longer ones, ns.
 const LONGEST_NS: u64 = 60_000_000_000;
 
-/// Collects round trips of one run with three significant digits.
+/// Collects the times of one run with three significant digits.
 #[derive(Debug)]
-pub struct RoundTripHistogram {
+pub struct TimeHistogram {
     histogram: Histogram<u64>,
 }
 
-/// What is kept of a run's round trips.
+/// What is kept of a run's times.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RoundTrips {
+pub struct Times {
     /// How many were measured.
     pub count: u64,
     /// The shortest, ns.
@@ -31,22 +31,22 @@ pub struct RoundTrips {
     pub max_ns: u64,
 }
 
-impl RoundTripHistogram {
+impl TimeHistogram {
     /// An empty histogram.
-    pub fn new() -> RoundTripHistogram {
+    pub fn new() -> TimeHistogram {
         let histogram = Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("bounds are in order");
-        RoundTripHistogram { histogram }
+        TimeHistogram { histogram }
     }
 
-    /// Counts one round trip. Longer ones than a minute count as a minute.
-    pub fn record(&mut self, round_trip: Duration) {
-        let ns = u64::try_from(round_trip.as_nanos()).unwrap_or(LONGEST_NS);
+    /// Counts one. Longer ones than a minute count as a minute.
+    pub fn record(&mut self, time: Duration) {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(LONGEST_NS);
         self.histogram.saturating_record(ns);
     }
 
     /// The figures that are reported.
-    pub fn round_trips(&self) -> RoundTrips {
-        RoundTrips {
+    pub fn times(&self) -> Times {
+        Times {
             count: self.histogram.len(),
             min_ns: self.histogram.min(),
             p50_ns: self.histogram.value_at_quantile(0.5),
@@ -57,9 +57,9 @@ impl RoundTripHistogram {
     }
 }
 
-impl Default for RoundTripHistogram {
-    fn default() -> RoundTripHistogram {
-        RoundTripHistogram::new()
+impl Default for TimeHistogram {
+    fn default() -> TimeHistogram {
+        TimeHistogram::new()
     }
 }
 
@@ -69,17 +69,13 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_what_was_recorded() {
-        let mut histogram = RoundTripHistogram::new();
+        let mut histogram = TimeHistogram::new();
         for us in 1..=1000 {
             histogram.record(Duration::from_micros(us));
         }
-        let round_trips = histogram.round_trips();
-        assert_eq!(round_trips.count, 1000);
-        for (value_ns, expected_us) in [
-            (round_trips.p50_ns, 500),
-            (round_trips.p99_ns, 990),
-            (round_trips.p999_ns, 999),
-        ] {
+        let times = histogram.times();
+        assert_eq!(times.count, 1000);
+        for (value_ns, expected_us) in [(times.p50_ns, 500), (times.p99_ns, 990), (times.p999_ns, 999)] {
             let error = value_ns as f64 / (expected_us as f64 * 1000.0) - 1.0;
             assert!(error.abs() < 0.001, "{value_ns} ns is not {expected_us} µs");
         }
@@ -87,8 +83,8 @@ mod tests {
 
     #[test]
     fn a_stall_of_hours_is_counted() {
-        let mut histogram = RoundTripHistogram::new();
+        let mut histogram = TimeHistogram::new();
         histogram.record(Duration::from_secs(3 * 3600));
-        assert!(histogram.round_trips().max_ns >= LONGEST_NS);
+        assert!(histogram.times().max_ns >= LONGEST_NS);
     }
 }

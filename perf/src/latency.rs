@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::{Echo, EngineError, Receiver, Result, Sender};
-use crate::histogram::{RoundTripHistogram, RoundTrips};
+use crate::histogram::{TimeHistogram, Times};
 
 /// Round trips before the first that counts: the connection is made during the first of them.
 const WARM_UP: u64 = 200;
@@ -27,16 +27,12 @@ pub fn echo_count(rep: &mut impl Echo, size_bytes: usize, count: u64) -> Result<
 }
 
 /// Asks for `duration` and records every round trip.
-pub fn ask_for(
-    req: &mut (impl Sender + Receiver),
-    size_bytes: usize,
-    duration: Duration,
-) -> Result<RoundTrips> {
+pub fn ask_for(req: &mut (impl Sender + Receiver), size_bytes: usize, duration: Duration) -> Result<Times> {
     let body = vec![0; size_bytes];
     for _ in 0..WARM_UP {
         round_trip(req, &body)?;
     }
-    let mut histogram = RoundTripHistogram::new();
+    let mut histogram = TimeHistogram::new();
     let start = Instant::now();
     let mut before = start;
     loop {
@@ -45,7 +41,7 @@ pub fn ask_for(
         histogram.record(after - before);
         before = after;
         if after - start >= duration {
-            return Ok(histogram.round_trips());
+            return Ok(histogram.times());
         }
     }
 }

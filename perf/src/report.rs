@@ -4,8 +4,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::EngineKind;
-use crate::histogram::RoundTrips;
+use crate::histogram::Times;
 use crate::machine::Machine;
+use crate::paced::Delays;
 use crate::scenario::{Flow, Pattern, Sample};
 use crate::suite::{Run, Suite};
 
@@ -70,17 +71,51 @@ const ROUND_TRIPS: &[Measure] = &[
     },
 ];
 
+const DELAYS: &[Measure] = &[
+    Measure {
+        name: "p50 µs",
+        scales: NS_TO_US,
+        higher_is_better: false,
+        read: |sample| delays(sample).map(|all| all.since_due.p50_ns as f64),
+    },
+    Measure {
+        name: "p99 µs",
+        scales: NS_TO_US,
+        higher_is_better: false,
+        read: |sample| delays(sample).map(|all| all.since_due.p99_ns as f64),
+    },
+    Measure {
+        name: "p99.9 µs",
+        scales: NS_TO_US,
+        higher_is_better: false,
+        read: |sample| delays(sample).map(|all| all.since_due.p999_ns as f64),
+    },
+    Measure {
+        name: "p99 µs from the call",
+        scales: NS_TO_US,
+        higher_is_better: false,
+        read: |sample| delays(sample).map(|all| all.since_call.p99_ns as f64),
+    },
+];
+
 fn flow(sample: &Sample) -> Option<&Flow> {
     match sample {
         Sample::Flow(flow) => Some(flow),
-        Sample::RoundTrips(_) => None,
+        _ => None,
     }
 }
 
-fn round_trips(sample: &Sample) -> Option<&RoundTrips> {
+fn round_trips(sample: &Sample) -> Option<&Times> {
     match sample {
         Sample::RoundTrips(round_trips) => Some(round_trips),
-        Sample::Flow(_) => None,
+        _ => None,
+    }
+}
+
+fn delays(sample: &Sample) -> Option<&Delays> {
+    match sample {
+        Sample::Delays(delays) => Some(delays),
+        _ => None,
     }
 }
 
@@ -163,6 +198,7 @@ impl Report {
             let measures = match scenario.pattern {
                 Pattern::PushPull | Pattern::InPlace => FLOW,
                 Pattern::ReqRep | Pattern::BusyReqRep => ROUND_TRIPS,
+                Pattern::Paced => DELAYS,
             };
             // One row with a line per measure keeps the rules between scenarios only.
             let lines =
@@ -257,6 +293,8 @@ mod tests {
             repetitions: 3,
             duration_ms: 1000,
             pins: None,
+            rate_per_s: 1000,
+            busy_loops: 0,
         };
         Report {
             command: "tour".to_owned(),
@@ -294,7 +332,7 @@ mod tests {
     #[test]
     fn shorter_round_trips_are_better() {
         let round_trips = |p50_ns| {
-            let all = RoundTrips {
+            let all = Times {
                 count: 9,
                 min_ns: 1,
                 p50_ns,

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Tuning;
-use crate::histogram::RoundTrips;
+use crate::histogram::Times;
+use crate::paced::Delays;
 
 /// Which sockets talk, and what is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub enum Pattern {
     ReqRep,
     /// The same without a sleep on either side, where the library can do that.
     BusyReqRep,
+    /// One PUSH sends to one PULL at a rate, not waiting for anything: how long each message takes from when it was due.
+    Paced,
 }
 
 impl Pattern {
@@ -66,6 +69,7 @@ impl fmt::Display for Pattern {
             Pattern::InPlace => "PUSH/PULL in place",
             Pattern::ReqRep => "REQ/REP",
             Pattern::BusyReqRep => "REQ/REP busy",
+            Pattern::Paced => "PUSH/PULL paced",
         })
     }
 }
@@ -121,7 +125,9 @@ pub enum Sample {
     /// Of [`Pattern::PushPull`].
     Flow(Flow),
     /// Of [`Pattern::ReqRep`].
-    RoundTrips(RoundTrips),
+    RoundTrips(Times),
+    /// Of [`Pattern::Paced`].
+    Delays(Delays),
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Scenarios, run with two engines by turns.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use std::{fmt, fs, io, process};
+use std::{fmt, fs, io, process, thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,10 @@ pub struct Suite {
     pub duration_ms: u64,
     /// Cores of the listening and of the connecting process; `None` leaves both to the scheduler.
     pub pins: Option<[usize; 2]>,
+    /// Messages that a sender at a pace has to send in a second.
+    pub rate_per_s: u32,
+    /// Threads that do nothing but take cores from the others.
+    pub busy_loops: usize,
 }
 
 /// One run.
@@ -84,6 +89,7 @@ impl Suite {
     /// Runs everything, the engines by turns and the repetitions of a scenario as far apart as possible, so
     /// that whatever else the machine does falls on both engines alike. `before` is called before each run.
     pub fn run(&self, mut before: impl FnMut(&Scenario, EngineKind)) -> Vec<Run> {
+        let _busy = BusyLoops::start(self.busy_loops);
         let mut runs: Vec<Run> = Vec::with_capacity(self.runs());
         for repetition in 0..self.repetitions {
             for (index, scenario) in self.scenarios.iter().enumerate() {
@@ -115,6 +121,7 @@ impl Suite {
             side: Side::Bind,
             endpoint: directory.endpoint(),
             duration_ms: self.duration_ms,
+            rate_per_s: self.rate_per_s,
             pin: self.pins.map(|pins| pins[0]),
             thread_pin: self.pins.map(|pins| pins[1]),
         };
@@ -175,6 +182,33 @@ fn failure(side: Side, word: Word) -> Failure {
         Word::Listening { .. } | Word::Sample(_) => {
             Failure::Failed(format!("the {process} spoke out of turn"))
         }
+    }
+}
+
+/// Threads that compete for the cores until this is dropped.
+struct BusyLoops {
+    over: Arc<AtomicBool>,
+}
+
+impl BusyLoops {
+    fn start(count: usize) -> BusyLoops {
+        let over = Arc::new(AtomicBool::new(false));
+        for _ in 0..count {
+            let over = over.clone();
+            // The flag carries no data.
+            thread::spawn(move || {
+                while !over.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        BusyLoops { over }
+    }
+}
+
+impl Drop for BusyLoops {
+    fn drop(&mut self) {
+        self.over.store(true, Relaxed);
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use std::{env, fs, process, thread};
 
 use ringmq_perf::report::Report;
+use ringmq_perf::scenario::Sample;
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program)
@@ -134,6 +135,29 @@ fn compare_runs_both_columns_and_writes_every_run() {
         columns.chunks(2).all(|turn| turn == [0, 1]),
         "the engines take turns: {columns:?}"
     );
+}
+
+#[test]
+fn compare_sends_at_a_pace_beside_a_busy_loop() {
+    let json = scratch("paced-json");
+    let arguments =
+        "--patterns paced --sizes 64 --rate 2000 --busy-loops 1 --seconds 0.1 --repetitions 1 --json";
+    let mut arguments: Vec<_> = arguments.split(' ').collect();
+    arguments.push(json.to_str().unwrap());
+    let table = stdout(&run(env!("CARGO_BIN_EXE_compare"), &arguments));
+    assert!(table.contains("tcp PUSH/PULL paced 64 B"), "{table}");
+    assert!(!table.contains("n/a"), "{table}");
+
+    let report: Report = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    fs::remove_file(json).unwrap();
+    for run in report.runs {
+        let Sample::Delays(delays) = run.outcome.unwrap().sample else {
+            panic!("delays were asked for");
+        };
+        // As many as are due in a tenth of a second, and the one that ends it.
+        assert!((200..=201).contains(&delays.since_due.count), "{delays:?}");
+        assert!(delays.since_due.p50_ns >= delays.since_call.p50_ns);
+    }
 }
 
 /// Runs `scale`, shortly, and sees that it prints so many rows, each with a figure of either library and their quotient.

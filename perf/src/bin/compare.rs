@@ -30,6 +30,12 @@ struct Arguments {
     /// Cores of the listening and of the connecting process, such as 0,1
     #[arg(long, value_name = "CORE,CORE", value_parser = cores)]
     pin: Option<[usize; 2]>,
+    /// Messages per second of the pattern paced
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: u32,
+    /// Threads that take cores from the others meanwhile
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    busy_loops: usize,
     /// The engine of the first column
     #[arg(long, value_enum, default_value_t = EngineKind::Ringmq)]
     engine: EngineKind,
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
         repetitions: arguments.repetitions.into(),
         duration_ms: (arguments.seconds * 1000.0) as u64,
         pins: arguments.pin,
+        rate_per_s: arguments.rate,
+        busy_loops: arguments.busy_loops,
     };
     console::show(suite, arguments.json.as_deref())
 }

@@ -57,6 +57,8 @@ fn main() -> ExitCode {
         repetitions: 3,
         duration_ms: if arguments.quick { 100 } else { 450 },
         pins: arguments.pin.then_some([0, 1]),
+        rate_per_s: 1000,
+        busy_loops: 0,
     };
     console::show(suite, arguments.json.as_deref())
 }
