@@ -66,11 +66,12 @@ pub unsafe extern "C" fn zmq_msg_init(msg: *mut Message) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_msg_init_size(msg: *mut Message, size: usize) -> c_int {
     call(|| {
-        // SAFETY: the caller promises it.
-        unsafe { put(msg, Message::new()) }?;
-        // SAFETY: a message has just been put there. That its bytes are written before they are read is the contract of
-        // this function.
-        if unsafe { (*msg).make_unwritten(size) } {
+        if msg.is_null() {
+            return Err(Errno(libc::EFAULT));
+        }
+        // SAFETY: not null, so the caller promises it. That the bytes are written before they are read is the contract of this
+        // function.
+        if unsafe { Message::put_unwritten(msg, size) } {
             DONE
         } else {
             Err(Errno(libc::ENOMEM))

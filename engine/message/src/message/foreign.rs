@@ -3,6 +3,7 @@
 use std::mem::offset_of;
 
 use super::{INLINE_MAX, Message, body::Kind};
+use crate::pool::Block;
 
 /// Longer bodies are asked of the allocator, which may say no.
 const BLOCK_MAX: usize = 256 << 10;
@@ -41,43 +42,48 @@ impl Message {
         is_message.then(|| unsafe { &mut *place })
     }
 
-    /// Makes this a message of `len` bytes that the caller is going to write; its former content is released. False, and an
-    /// empty message, if there is no memory for it.
+    /// Puts a message of `len` bytes, which the caller is going to write, where there is none. False, and an empty message, if
+    /// there is no memory for it.
     ///
     /// # Safety
     ///
-    /// The bytes are written before anybody reads them, sending included.
+    /// `place` is valid for writing a message; what it holds is forgotten. The bytes are written before anybody reads them,
+    /// sending included.
     #[inline]
     #[must_use]
-    pub unsafe fn make_unwritten(&mut self, len: usize) -> bool {
-        if len > INLINE_MAX && len <= BLOCK_MAX {
-            // SAFETY: the caller writes the bytes before they are read.
-            unsafe { self.make_room(len) };
-            return true;
+    pub unsafe fn put_unwritten(place: *mut Self, len: usize) -> bool {
+        if len <= INLINE_MAX || len > BLOCK_MAX {
+            // SAFETY: the caller's promise.
+            return unsafe { Self::put_unusual(place, len) };
         }
-        // SAFETY: as above.
-        unsafe { self.make_unusual(len) }
+        let block = Block::alloc(len);
+        let start = block.ptr();
+        // SAFETY: the caller promises room for a message. The block has no other holder, and the caller writes its bytes before
+        // they are read.
+        unsafe { place.write(Self::from_block(block, start, len)) };
+        true
     }
 
-    /// [`make_unwritten`](Self::make_unwritten) where no block of the pool is needed, or none would do.
+    /// [`put_unwritten`](Self::put_unwritten) where no block of the pool is needed, or none would do.
     ///
     /// # Safety
     ///
     /// As there.
-    unsafe fn make_unusual(&mut self, len: usize) -> bool {
-        if len <= INLINE_MAX {
-            *self = Self::zeroed(len);
-            return true;
-        }
-        self.clear();
+    unsafe fn put_unusual(place: *mut Self, len: usize) -> bool {
         let mut bytes = Vec::<u8>::new();
-        if bytes.try_reserve_exact(len).is_err() {
-            return false;
-        }
-        // SAFETY: that much was reserved, and the caller writes the bytes before they are read.
-        unsafe { bytes.set_len(len) };
-        *self = Self::from(bytes);
-        true
+        let message = if len <= INLINE_MAX {
+            Some(Self::zeroed(len))
+        } else if bytes.try_reserve_exact(len).is_ok() {
+            // SAFETY: that much was reserved, and the caller writes the bytes before they are read.
+            unsafe { bytes.set_len(len) };
+            Some(Self::from(bytes))
+        } else {
+            None
+        };
+        let is_there = message.is_some();
+        // SAFETY: the caller promises room for a message.
+        unsafe { place.write(message.unwrap_or_default()) };
+        is_there
     }
 
     /// Drops the message that lies at an address and leaves a mark there, so that [`at`](Self::at) finds none. False if

@@ -418,23 +418,21 @@ fn bytes_that_cannot_be_a_message_are_none() {
 
 #[test]
 fn a_message_to_be_written_has_room_or_is_refused() {
-    for former in [&[1; 7][..], &[1; 99], &[1; 70_000]] {
-        for len in [0, 1, 48, 49, 256 << 10, (256 << 10) + 1, 3 << 20] {
-            let mut message = Message::from_slice(former);
-            message.set_more(true);
-            message.set_routing_id(3);
-            message.set_group(b"group").unwrap();
-            // SAFETY: the bytes are filled before they are read.
-            assert!(unsafe { message.make_unwritten(len) });
-            message.as_mut_slice().fill(9);
-            assert!(message.len() == len && message.iter().all(|&byte| byte == 9));
-            assert!(!message.more() && message.routing_id() == 0 && message.group().is_empty());
-        }
-        let mut message = Message::from_slice(former);
-        // SAFETY: there is nothing to read.
-        assert!(!unsafe { message.make_unwritten(usize::MAX / 2 + 1) });
-        assert!(message.is_empty());
+    let put = |len| {
+        let mut place = MaybeUninit::uninit();
+        // SAFETY: there is room for a message. The bytes are filled before they are read.
+        let is_there = unsafe { Message::put_unwritten(place.as_mut_ptr(), len) };
+        // SAFETY: there is a message in either case.
+        (is_there, unsafe { place.assume_init() })
+    };
+    for len in [0, 1, 48, 49, 256 << 10, (256 << 10) + 1, 3 << 20] {
+        let (is_there, mut message) = put(len);
+        message.as_mut_slice().fill(9);
+        assert!(is_there && message.len() == len && message.iter().all(|&byte| byte == 9));
+        assert!(!message.more() && message.routing_id() == 0 && message.group().is_empty());
     }
+    let (is_there, message) = put(usize::MAX / 2 + 1);
+    assert!(!is_there && message.is_empty());
 }
 
 /// Foreign bytes over `buffer`, counted as by [`adopt`].
