@@ -102,6 +102,14 @@ impl<T: Send, const N: usize> Handles<T, N> {
         slot.entered(slot.lock.enter(this_thread(), || slot.is_inherited())?)
     }
 
+    /// [`enter`](Self::enter) for the thread that uses the handle most of the time. `None` for any other, and for what is no
+    /// live handle.
+    #[inline(always)]
+    pub(crate) fn enter_privileged(&'static self, handle: *const c_void) -> Option<Entered<'static, T>> {
+        let slot = self.slot(handle)?;
+        slot.entered(slot.lock.enter_privileged(this_thread())?)
+    }
+
     /// Ends a handle and returns its object, for which it waits until no call uses it. `None` for what is no live handle.
     pub(crate) fn remove(&'static self, handle: *const c_void) -> Option<Removed<T>> {
         let slot = self.slot(handle)?;
@@ -126,13 +134,17 @@ impl<T: Send, const N: usize> Handles<T, N> {
         self.slot(handle).filter(taken).is_some_and(Slot::is_inherited)
     }
 
-    #[inline]
+    #[inline(always)]
     fn slot(&'static self, handle: *const c_void) -> Option<&'static Slot<T>> {
-        let offset = handle.addr().wrapping_sub(self.slots.as_ptr().addr());
-        if !offset.is_multiple_of(size_of::<Slot<T>>()) {
+        const { assert!(size_of::<Slot<T>>().is_power_of_two()) };
+        let base = ptr::from_ref(&self.slots).cast::<Slot<T>>();
+        let offset = handle.addr().wrapping_sub(base.addr());
+        // A turn to the right leaves a large number of what is no multiple, so that one comparison tells both.
+        if offset.rotate_right(size_of::<Slot<T>>().trailing_zeros()) >= N {
             return None;
         }
-        self.slots.get(offset / size_of::<Slot<T>>())
+        // SAFETY: the address is a whole number of slots, and fewer than there are, behind that of the first.
+        Some(unsafe { &*base.with_addr(handle.addr()) })
     }
 }
 
@@ -151,7 +163,7 @@ impl<T> Slot<T> {
     }
 
     /// The object, if there is one, for whoever has the lock.
-    #[inline]
+    #[inline(always)]
     fn entered<'a>(&self, held: Held<'a>) -> Option<Entered<'a, T>> {
         // Acquire: partner of the exchange in `insert`.
         let object = NonNull::new(self.object.load(Acquire))?;

@@ -8,11 +8,12 @@ use std::{
 
 use ringmq_core::{Wait, options::Options};
 use ringmq_message::Message;
+use ringmq_queue::copy::copy;
 
 use crate::{
     error::{Errno, bytes, call, checked},
     msg::{length, message},
-    socket::{Socket, socket},
+    socket::{SOCKETS, Socket, socket},
     turns::by_turns,
 };
 
@@ -22,63 +23,153 @@ mod flag {
     pub(super) const SNDMORE: i32 = 2;
 }
 
-impl Socket {
-    /// Sends one part, which is taken. On an error it is still there.
+/// What a call does at a socket, made of what fits two registers. The usual path of every call is a copy of its own, from the
+/// check of the handle to the queue, in which nothing is called that need not be; hence a trait, and not a closure, which would
+/// be one function for all paths.
+trait Attempt {
+    /// What is let go of after the call, when the socket is not in use any more.
+    type Left: Default;
+
+    /// Which timeout of the socket's is the call's.
+    fn timeout(options: &Options) -> Option<Duration>;
+
+    /// Does it, or tries to.
+    fn attempt(
+        &mut self,
+        socket: &mut Socket,
+        flags: c_int,
+        wait: Wait,
+        left: &mut Self::Left,
+    ) -> Result<c_int, Errno>;
+}
+
+/// Sends one part, which is taken. On an error it is still there.
+struct Send<'a>(&'a mut Message);
+
+impl Attempt for Send<'_> {
+    type Left = ();
+
     #[inline(always)]
-    fn send(&mut self, part: &mut Message, flags: c_int, wait: Wait) -> Result<c_int, Errno> {
+    fn timeout(options: &Options) -> Option<Duration> {
+        options.send_timeout
+    }
+
+    #[inline(always)]
+    fn attempt(
+        &mut self,
+        socket: &mut Socket,
+        flags: c_int,
+        wait: Wait,
+        (): &mut (),
+    ) -> Result<c_int, Errno> {
+        let Self(part) = self;
         let len = part.len();
         part.set_more(flags & flag::SNDMORE != 0);
-        self.engine.send(part, wait)?;
+        socket.engine.send(part, wait)?;
         Ok(length(len))
     }
+}
 
-    /// Sends one part, copied.
+/// Sends one part, copied.
+struct SendBytes<'a>(&'a [u8]);
+
+impl SendBytes<'_> {
+    #[inline(never)]
+    fn as_part(body: &[u8], socket: &mut Socket, flags: c_int, wait: Wait) -> Result<c_int, Errno> {
+        Send(&mut Message::from_slice(body)).attempt(socket, flags, wait, &mut ())
+    }
+}
+
+impl Attempt for SendBytes<'_> {
+    type Left = ();
+
     #[inline(always)]
-    fn send_bytes(&mut self, body: &[u8], flags: c_int, wait: Wait) -> Result<c_int, Errno> {
+    fn timeout(options: &Options) -> Option<Duration> {
+        options.send_timeout
+    }
+
+    #[inline(always)]
+    fn attempt(
+        &mut self,
+        socket: &mut Socket,
+        flags: c_int,
+        wait: Wait,
+        (): &mut (),
+    ) -> Result<c_int, Errno> {
+        let Self(body) = *self;
         if flags & flag::SNDMORE != 0 {
-            return self.send_more(body, flags, wait);
+            return Self::as_part(body, socket, flags, wait);
         }
-        self.engine.send_bytes(body, wait)?;
+        socket.engine.send_bytes(body, wait)?;
         Ok(length(body.len()))
     }
+}
 
-    #[inline(never)]
-    fn send_more(&mut self, body: &[u8], flags: c_int, wait: Wait) -> Result<c_int, Errno> {
-        self.send(&mut Message::from_slice(body), flags, wait)
+/// Receives one part.
+struct Recv<'a>(&'a mut Message);
+
+impl Attempt for Recv<'_> {
+    type Left = ();
+
+    #[inline(always)]
+    fn timeout(options: &Options) -> Option<Duration> {
+        options.receive_timeout
     }
 
-    /// Receives one part.
     #[inline(always)]
-    fn recv(&mut self, part: &mut Message, wait: Wait) -> Result<c_int, Errno> {
-        self.engine.recv(part, wait)?;
-        self.more = part.more();
+    fn attempt(&mut self, socket: &mut Socket, _: c_int, wait: Wait, (): &mut ()) -> Result<c_int, Errno> {
+        let Self(part) = self;
+        socket.engine.recv(part, wait)?;
+        socket.more = part.more();
         Ok(length(part.len()))
     }
+}
 
-    /// Receives one part into a buffer. What it lay in is used for the next one; if it is not worth that, it becomes the
-    /// caller's, who lets it go when the socket is not in use any more.
-    ///
+/// Receives one part into a buffer. What it lay in is used for the next one, and left if it is not worth that.
+struct RecvBytes {
+    /// Null, or valid for writing `room` bytes.
+    buffer: *mut u8,
+    room: usize,
+}
+
+impl RecvBytes {
     /// # Safety
     ///
-    /// `buffer` is null or valid for writing `room` bytes.
+    /// `buffer` is null, or valid for writing `room` bytes as long as the result lives.
     #[inline(always)]
-    unsafe fn recv_bytes(
+    unsafe fn new(buffer: *mut u8, room: usize) -> Self {
+        Self { buffer, room }
+    }
+}
+
+impl Attempt for RecvBytes {
+    type Left = Option<Message>;
+
+    #[inline(always)]
+    fn timeout(options: &Options) -> Option<Duration> {
+        options.receive_timeout
+    }
+
+    #[inline(always)]
+    fn attempt(
         &mut self,
-        buffer: *mut u8,
-        room: usize,
+        socket: &mut Socket,
+        _: c_int,
         wait: Wait,
-        left: &mut Message,
+        left: &mut Option<Message>,
     ) -> Result<c_int, Errno> {
-        let part = &mut self.scratch;
-        self.engine.recv(part, wait)?;
-        self.more = part.more();
-        let len = part.len();
-        if !buffer.is_null() {
-            // SAFETY: the caller promises room for as much, and the part is ours.
-            unsafe { ptr::copy_nonoverlapping(part.as_ptr(), buffer, room.min(len)) };
+        let part = &mut socket.scratch;
+        socket.engine.recv(part, wait)?;
+        socket.more = part.more();
+        let body = part.as_slice();
+        let len = body.len();
+        if !self.buffer.is_null() {
+            // SAFETY: who made this promised room for as much. A body lies in memory of ours, or of an application that has
+            // promised to leave it alone, and so not in the buffer.
+            unsafe { copy(body.as_ptr(), self.buffer, len.min(self.room)) };
         }
         if !part.is_cheap_to_keep() {
-            *left = std::mem::take(part);
+            *left = Some(std::mem::take(part));
         }
         Ok(length(len))
     }
@@ -86,43 +177,48 @@ impl Socket {
 
 /// Runs a call that may wait for as long as the flags and a timeout of the socket's say.
 #[inline(always)]
-fn waiting(
+fn run<A: Attempt>(handle: *mut c_void, flags: c_int, mut attempt: A) -> Result<c_int, Errno> {
+    let mut left = A::Left::default();
+    if let Some(mut socket) = SOCKETS.enter_privileged(handle)
+        && socket.turns.is_none()
+    {
+        let wait = wait::<A>(&socket, flags);
+        return attempt.attempt(&mut socket, flags, wait, &mut left);
+    }
+    run_by_turns(handle, flags, attempt, &mut left)
+}
+
+/// [`run`] where other threads use the socket as well, or this one has not the habit yet.
+#[inline(never)]
+fn run_by_turns<A: Attempt>(
     handle: *mut c_void,
     flags: c_int,
-    timeout: impl FnOnce(&Options) -> Option<Duration>,
-    mut attempt: impl FnMut(&mut Socket, Wait) -> Result<c_int, Errno>,
+    mut attempt: A,
+    left: &mut A::Left,
 ) -> Result<c_int, Errno> {
-    let mut socket = socket(handle)?;
-    let wait = match flags & flag::DONTWAIT {
-        0 => Wait::from(timeout(socket.engine.options())),
-        _ => Wait::No,
-    };
-    if socket.turns.is_some() {
-        return by_turns(handle, socket, wait, |socket| attempt(socket, Wait::No));
+    let socket = socket(handle)?;
+    let wait = wait::<A>(&socket, flags);
+    by_turns(handle, socket, wait, |socket, wait| {
+        attempt.attempt(socket, flags, wait, left)
+    })
+}
+
+#[inline(always)]
+fn wait<A: Attempt>(socket: &Socket, flags: c_int) -> Wait {
+    if flags & flag::DONTWAIT != 0 {
+        return Wait::No;
     }
-    attempt(&mut socket, wait)
+    match A::timeout(socket.engine.options()) {
+        None => Wait::Forever,
+        some => limited(some),
+    }
 }
 
-#[inline(always)]
-fn send(handle: *mut c_void, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
-    let timeout = |options: &Options| options.send_timeout;
-    waiting(handle, flags, timeout, |socket, wait| {
-        socket.send(part, flags, wait)
-    })
-}
-
-#[inline(always)]
-fn send_bytes(handle: *mut c_void, body: &[u8], flags: c_int) -> Result<c_int, Errno> {
-    let timeout = |options: &Options| options.send_timeout;
-    waiting(handle, flags, timeout, |socket, wait| {
-        socket.send_bytes(body, flags, wait)
-    })
-}
-
-#[inline(always)]
-fn recv(handle: *mut c_void, part: &mut Message, flags: c_int) -> Result<c_int, Errno> {
-    let timeout = |options: &Options| options.receive_timeout;
-    waiting(handle, flags, timeout, |socket, wait| socket.recv(part, wait))
+/// Away from the usual path, because it looks at the clock.
+#[cold]
+#[inline(never)]
+fn limited(timeout: Option<Duration>) -> Wait {
+    Wait::from(timeout)
 }
 
 /// Sends a message, which is empty afterwards.
@@ -136,7 +232,7 @@ pub unsafe extern "C" fn zmq_msg_send(msg: *mut Message, handle: *mut c_void, fl
         // SAFETY: the caller promises it.
         match unsafe { message(msg) } {
             Ok(message) => {
-                let sent = send(handle, message, flags)?;
+                let sent = run(handle, flags, Send(message))?;
                 message.clear();
                 Ok(sent)
             }
@@ -156,7 +252,7 @@ pub unsafe extern "C" fn zmq_msg_recv(msg: *mut Message, handle: *mut c_void, fl
     call(|| {
         // SAFETY: the caller promises it.
         match unsafe { message(msg) } {
-            Ok(message) => recv(handle, message, flags),
+            Ok(message) => run(handle, flags, Recv(message)),
             // A socket that is none is told first.
             Err(error) => socket(handle).and(Err(error)),
         }
@@ -198,7 +294,7 @@ pub unsafe extern "C" fn zmq_send(
     flags: c_int,
 ) -> c_int {
     // SAFETY: the caller promises it.
-    call(|| send_bytes(handle, unsafe { bytes(data, len) }, flags))
+    call(|| run(handle, flags, SendBytes(unsafe { bytes(data, len) })))
 }
 
 /// Sends bytes that stay as they are for ever, without a copy.
@@ -216,7 +312,7 @@ pub unsafe extern "C" fn zmq_send_const(
     call(|| {
         // SAFETY: the caller promises it, for ever.
         let mut part = Message::from_static(unsafe { bytes(data, len) });
-        send(handle, &mut part, flags)
+        run(handle, flags, Send(&mut part))
     })
 }
 
@@ -233,13 +329,8 @@ pub unsafe extern "C" fn zmq_recv(
     flags: c_int,
 ) -> c_int {
     call(|| {
-        let timeout = |options: &Options| options.receive_timeout;
-        // A free function of the application's may use the socket.
-        let mut left = Message::new();
-        waiting(handle, flags, timeout, |socket, wait| {
-            // SAFETY: the caller promises room for `len` bytes.
-            unsafe { socket.recv_bytes(buffer.cast(), len, wait, &mut left) }
-        })
+        // SAFETY: the caller promises room for `len` bytes.
+        run(handle, flags, unsafe { RecvBytes::new(buffer.cast(), len) })
     })
 }
 
@@ -271,7 +362,7 @@ pub unsafe extern "C" fn zmq_sendiov(
             };
             // SAFETY: the caller promises it.
             let body = unsafe { bytes(buffer.iov_base, buffer.iov_len) };
-            sent = send_bytes(handle, body, flags & !flag::SNDMORE | more)?;
+            sent = run(handle, flags & !flag::SNDMORE | more, SendBytes(body))?;
         }
         Ok(sent)
     })
@@ -299,7 +390,7 @@ pub unsafe extern "C" fn zmq_recviov(
         }
         let mut part = Message::new();
         while *count < room {
-            recv(handle, &mut part, flags)?;
+            run(handle, flags, Recv(&mut part))?;
             // SAFETY: `malloc` takes any size; one byte keeps an empty part apart from a failure.
             let copy = unsafe { libc::malloc(part.len().max(1)) };
             if copy.is_null() {

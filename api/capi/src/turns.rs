@@ -41,22 +41,21 @@ impl Turns {
 
 /// Repeats an attempt until it does not have to wait, or the time is up, which is EAGAIN as well. At once for a socket that
 /// one thread uses.
-#[inline(never)]
 pub(crate) fn by_turns(
     handle: *mut c_void,
     mut entered: Entered<'static, Socket>,
     wait: Wait,
-    mut attempt: impl FnMut(&mut Socket) -> Result<c_int, Errno>,
+    mut attempt: impl FnMut(&mut Socket, Wait) -> Result<c_int, Errno>,
 ) -> Result<c_int, Errno> {
     let Some(turns) = entered.turns.clone() else {
-        return attempt(&mut entered);
+        return attempt(&mut entered, wait);
     };
     let deadline = match wait {
         Wait::Until(deadline) => Some(deadline),
         Wait::No | Wait::Forever => None,
     };
     loop {
-        let outcome = attempt(&mut entered);
+        let outcome = attempt(&mut entered, Wait::No);
         let expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if outcome != Err(Errno(libc::EAGAIN)) || wait == Wait::No || expired {
             return outcome;

@@ -99,21 +99,35 @@ impl BiasedLock {
     #[doc(hidden)]
     #[inline(always)]
     pub fn enter_with(&self, me: usize, abandoned: impl Fn() -> bool, fence: fn()) -> Option<Held<'_>> {
+        match self.enter_privileged_with(me, fence) {
+            None => self.enter_in_common(me, abandoned),
+            held => held,
+        }
+    }
+
+    /// Takes the lock if the thread `me` is privileged and does not have it: the part of [`enter`](Self::enter) that does not
+    /// block, for who keeps the rest away from its usual path.
+    #[inline(always)]
+    pub fn enter_privileged(&self, me: usize) -> Option<Held<'_>> {
+        self.enter_privileged_with(me, light_fence)
+    }
+
+    #[inline(always)]
+    fn enter_privileged_with(&self, me: usize, fence: fn()) -> Option<Held<'_>> {
         let own = &self.own;
         // Relaxed: whoever was inside since this thread became privileged was this thread.
-        if self.privileged.load(Relaxed) == me && own.word().load(Relaxed) == FREE {
-            own.word().store(HELD, Relaxed);
-            // Partner: the heavy fence in `withdraw`.
-            fence();
-            if self.privileged.load(Relaxed) == me {
-                return Some(Held {
-                    lock: self,
-                    word: own,
-                });
-            }
-            self.leave(own);
+        if self.privileged.load(Relaxed) != me || own.word().load(Relaxed) != FREE {
+            return None;
         }
-        self.enter_in_common(me, abandoned)
+        own.word().store(HELD, Relaxed);
+        // Partner: the heavy fence in `withdraw`.
+        fence();
+        let held = Held {
+            lock: self,
+            word: own,
+        };
+        // One whose privilege was withdrawn meanwhile leaves.
+        (self.privileged.load(Relaxed) == me).then_some(held)
     }
 
     /// Takes the lock as [`enter`](Self::enter) does, by the common word, and gives the thread's privilege back if it has
@@ -278,6 +292,20 @@ mod tests {
             drop(enter(&lock, 1));
         }
         assert!(is_privileged(&lock, WITHDRAWN));
+    }
+
+    #[test]
+    fn only_the_privileged_enter_as_such_and_only_once() {
+        let lock = BiasedLock::new();
+        for _ in 0..HABIT {
+            assert!(lock.enter_privileged(1).is_none());
+            drop(enter(&lock, 1));
+        }
+        assert!(lock.enter_privileged(2).is_none());
+        let held = lock.enter_privileged(1);
+        assert!(held.is_some() && lock.enter_privileged(1).is_none());
+        drop(held);
+        assert!(lock.enter_privileged(1).is_some());
     }
 
     #[test]

@@ -251,19 +251,19 @@ macro_rules! patterns {
         pub(crate) enum Pattern { $($variant($behaviour),)* }
 
         impl Pattern {
-            #[inline]
+            #[inline(always)]
             pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
                 match self { $(Self::$variant(pattern) => pattern.send(pipes, message),)* }
             }
 
-            #[inline]
+            #[inline(always)]
             pub(crate) fn recv(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Nothing> {
                 match self { $(Self::$variant(pattern) => pattern.recv(pipes, message),)* }
             }
 
             /// Sends a message of one part by copying it, for which it must be small enough. `None`: this type wants a
             /// message.
-            #[inline]
+            #[inline(always)]
             pub(crate) fn send_bytes(&mut self, pipes: &mut Pipes, body: &[u8]) -> Option<Result<(), Refusal>> {
                 match self { $(Self::$variant(pattern) => pattern.send_bytes(pipes, body),)* }
             }

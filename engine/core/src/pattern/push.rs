@@ -48,7 +48,7 @@ impl Behaviour for Push {
         self.balance.activate(pipes, key);
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
         if self.single_part && message.more() {
             return Err(Refusal::Parts);
@@ -56,7 +56,7 @@ impl Behaviour for Push {
         self.balance.send(pipes, message).map(drop).ok_or(Refusal::Full)
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_bytes(&mut self, pipes: &mut Pipes, body: &[u8]) -> Option<Result<(), Refusal>> {
         Some(
             self.balance

@@ -61,19 +61,19 @@ impl LoadBalance {
     }
 
     /// Sends one part. `None`: no pipe has room, and the part is still there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Option<Balanced> {
         let more = message.more();
         self.send_with(pipes, more, |pipe, pace| pipe.write(message, pace))
     }
 
     /// Sends a message of one part by copying it, for which it must be small enough.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_bytes(&mut self, pipes: &mut Pipes, body: &[u8]) -> Option<Balanced> {
         self.send_with(pipes, false, |pipe, pace| pipe.write_bytes(body, false, pace))
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_with(
         &mut self,
         pipes: &mut Pipes,

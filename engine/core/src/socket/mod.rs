@@ -164,7 +164,7 @@ impl Socket {
     /// The part is still there, and the error is the reason: [`Error::WouldBlock`] or [`Error::TimedOut`] as `wait` asks,
     /// [`Error::State`], [`Error::HostUnreachable`], [`Error::InvalidArgument`] for a part of several where messages have
     /// only one, [`Error::MessageTooLong`], [`Error::NotSupported`], [`Error::Terminated`].
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
             self.process_commands()?;
@@ -188,7 +188,7 @@ impl Socket {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    #[inline]
+    #[inline(always)]
     pub fn send_bytes(&mut self, body: &[u8], wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
             self.process_commands()?;
@@ -254,7 +254,7 @@ impl Socket {
     ///
     /// [`Error::WouldBlock`] or [`Error::TimedOut`] as `wait` asks, [`Error::State`], [`Error::NotSupported`],
     /// [`Error::Terminated`].
-    #[inline]
+    #[inline(always)]
     pub fn recv(&mut self, message: &mut Message, wait: Wait) -> Result<(), Error> {
         if !self.shared.is_quiet() {
             self.process_commands()?;
