@@ -9,7 +9,9 @@
  *
  *   inproc_calls MESSAGE-SIZE MESSAGE-COUNT
  *
- * With --buffers at the end bodies are sent and received by zmq_send and zmq_recv instead of as messages. */
+ * Bodies are sent and received as messages: made (zmq_msg_init_size), filled, sent, and received into one that is kept. With
+ * --buffers at the end they are sent and received by zmq_send and zmq_recv, and with --mixed sent by zmq_send and received by
+ * zmq_msg_recv. Nobody reads them; but for each call its result is looked at, as in the Rust programs. */
 #include <zmq.h>
 
 #include <libgen.h>
@@ -17,10 +19,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int buffers;
+/* Whether bodies are sent from a buffer, and received into one. */
+static int sends_buffers, receives_buffers;
 static size_t size;
 static unsigned long count;
-static char *body;
+/* What is sent from, and what is received into: two, because in one process two threads use them. */
+static char *body, *room;
+
+/* A buffer on cache lines of its own. */
+static char *make_buffer(void)
+{
+    enum { LINES = 128 };
+    size_t bytes = (size / LINES + 1) * LINES;
+    char *buffer = aligned_alloc(LINES, bytes);
+    return buffer ? memset(buffer, 0, bytes) : NULL;
+}
 
 static void check(int holds, const char *what)
 {
@@ -30,21 +43,22 @@ static void check(int holds, const char *what)
     }
 }
 
-static void send_one(void *socket)
+/* Into the loops, as the Rust programs have it. */
+static inline __attribute__((always_inline)) void send_one(void *socket, const char *from)
 {
-    if (buffers) {
-        check(zmq_send(socket, body, size, 0) == (int) size, "zmq_send");
+    if (sends_buffers) {
+        check(zmq_send(socket, from, size, 0) == (int) size, "zmq_send");
         return;
     }
     zmq_msg_t msg;
     check(zmq_msg_init_size(&msg, size) == 0, "zmq_msg_init_size");
-    memcpy(zmq_msg_data(&msg), body, size);
+    memcpy(zmq_msg_data(&msg), from, size);
     check(zmq_msg_send(&msg, socket, 0) == (int) size, "zmq_msg_send");
 }
 
-static void receive_one(void *socket, zmq_msg_t *msg)
+static inline __attribute__((always_inline)) void receive_one(void *socket, zmq_msg_t *msg)
 {
-    int got = buffers ? zmq_recv(socket, body, size, 0) : zmq_msg_recv(msg, socket, 0);
+    int got = receives_buffers ? zmq_recv(socket, room, size, 0) : zmq_msg_recv(msg, socket, 0);
     check(got == (int) size, "a message of another size");
 }
 
@@ -67,7 +81,7 @@ static void receive_all(void *socket)
 static void send_all(void *socket)
 {
     for (unsigned long i = 0; i < count; i++)
-        send_one(socket);
+        send_one(socket, body);
 }
 
 static void echo_all(void *socket)
@@ -76,8 +90,8 @@ static void echo_all(void *socket)
     check(zmq_msg_init(&msg) == 0, "zmq_msg_init");
     for (unsigned long i = 0; i < count; i++) {
         receive_one(socket, &msg);
-        if (buffers)
-            send_one(socket);
+        if (receives_buffers)
+            send_one(socket, room);
         else
             check(zmq_msg_send(&msg, socket, 0) == (int) size, "zmq_msg_send");
     }
@@ -89,7 +103,7 @@ static void ask_all(void *socket)
     check(zmq_msg_init(&msg) == 0, "zmq_msg_init");
     void *watch = zmq_stopwatch_start();
     for (unsigned long i = 0; i < count; i++) {
-        send_one(socket);
+        send_one(socket, body);
         receive_one(socket, &msg);
     }
     double us = zmq_stopwatch_stop(watch);
@@ -162,7 +176,7 @@ static void call_all(void)
     void *watch = zmq_stopwatch_start();
     for (unsigned long i = 0; i < batches; i++) {
         for (int j = 0; j < BATCH; j++)
-            send_one(push);
+            send_one(push, body);
         for (int j = 0; j < BATCH; j++)
             receive_one(pull, &msg);
     }
@@ -175,8 +189,8 @@ static void call_all(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: local_thr|remote_thr|local_lat|remote_lat ENDPOINT SIZE COUNT [--buffers]\n"
-                    "       inproc_thr|inproc_lat|inproc_calls SIZE COUNT [--buffers]\n");
+    fprintf(stderr, "usage: local_thr|remote_thr|local_lat|remote_lat ENDPOINT SIZE COUNT [--buffers|--mixed]\n"
+                    "       inproc_thr|inproc_lat|inproc_calls SIZE COUNT [--buffers|--mixed]\n");
     return 1;
 }
 
@@ -191,8 +205,9 @@ int main(int argc, char **argv)
     if (!role)
         return usage();
     const struct role *other = find(other_sides, sizeof other_sides / sizeof *other_sides, name);
-    buffers = argc > 1 && strcmp(argv[argc - 1], "--buffers") == 0;
-    argc -= buffers;
+    receives_buffers = argc > 1 && strcmp(argv[argc - 1], "--buffers") == 0;
+    sends_buffers = receives_buffers || (argc > 1 && strcmp(argv[argc - 1], "--mixed") == 0);
+    argc -= sends_buffers;
     int within = other || !role->act;
     if (argc != (within ? 3 : 4))
         return usage();
@@ -200,8 +215,9 @@ int main(int argc, char **argv)
         endpoint = *++argv;
     size = strtoul(argv[1], NULL, 10);
     count = strtoul(argv[2], NULL, 10);
-    body = calloc(size ? size : 1, 1);
-    if (!body || !count)
+    body = make_buffer();
+    room = make_buffer();
+    if (!body || !room || !count)
         return usage();
 
     context = zmq_ctx_new();

@@ -35,14 +35,13 @@ pub fn flood_in_place(push: &mut impl Sender, size_bytes: usize) -> Result<()> {
     Ok(())
 }
 
-/// Sends `count` messages of `size_bytes`.
-pub fn send_count(push: &mut impl Sender, size_bytes: usize, count: u64, messages: bool) -> Result<()> {
-    let body = vec![0; size_bytes];
+/// Sends `count` messages with a copy of `body` each, `messages` says whether by way of a message that is made first.
+pub fn send_count(push: &mut impl Sender, body: &[u8], count: u64, messages: bool) -> Result<()> {
     for _ in 0..count {
         if messages {
-            push.send_message(&body)?;
+            push.send_message(body)?;
         } else {
-            push.send(&body)?;
+            push.send(body)?;
         }
     }
     Ok(())
@@ -108,22 +107,48 @@ fn is_filled(body: &[u8], byte: u8) -> bool {
 
 /// Receives `count` messages; the clock starts after the first, as libzmq's `local_thr` does it. Returns the
 /// time for the others.
-pub fn receive_count(pull: &mut impl Receiver, size_bytes: usize, count: u64) -> Result<Duration> {
-    receive_sized(pull, size_bytes)?;
+pub fn receive_count(pull: &mut impl Receiver, taker: &mut Taker, count: u64) -> Result<Duration> {
+    taker.take(pull)?;
     let start = Instant::now();
     for _ in 1..count {
-        receive_sized(pull, size_bytes)?;
+        taker.take(pull)?;
     }
     Ok(start.elapsed())
 }
 
-fn receive_sized(pull: &mut impl Receiver, size_bytes: usize) -> Result<()> {
-    if pull.recv(<[u8]>::len)? == size_bytes {
-        return Ok(());
+/// Receives messages of one size.
+pub struct Taker {
+    size_bytes: usize,
+    /// Where bodies are copied to, if they are.
+    buffer: Option<Vec<u8>>,
+}
+
+impl Taker {
+    /// One that looks at the length only, or `copies` each body into a buffer of the caller's first, as `zmq_recv` does.
+    pub fn new(size_bytes: usize, copies: bool) -> Self {
+        Self {
+            size_bytes,
+            buffer: copies.then(|| vec![0; size_bytes]),
+        }
     }
-    Err(EngineError::Corrupt(
-        "message of incorrect size received".to_owned(),
-    ))
+
+    /// Receives one.
+    pub fn take(&mut self, pull: &mut impl Receiver) -> Result<()> {
+        let Self { size_bytes, buffer } = self;
+        let len = pull.recv(|body| {
+            if let Some(buffer) = buffer {
+                let room = buffer.len().min(body.len());
+                buffer[..room].copy_from_slice(&body[..room]);
+            }
+            body.len()
+        })?;
+        if len == *size_bytes {
+            return Ok(());
+        }
+        Err(EngineError::Corrupt(
+            "message of incorrect size received".to_owned(),
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +221,7 @@ mod tests {
             next: 0,
             body: |_| vec![0; 9],
         };
-        assert!(receive_count(&mut pull, 8, 1).is_err());
+        assert!(receive_count(&mut pull, &mut Taker::new(8, true), 1).is_err());
     }
 
     #[test]

@@ -29,6 +29,14 @@ pub struct SendOptions {
     pub messages: bool,
 }
 
+/// How they receive.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ReceiveOptions {
+    /// Copy each body into a buffer, instead of leaving it in the message
+    #[arg(long)]
+    pub copies: bool,
+}
+
 impl ToolOptions {
     /// Pins the process if asked to. To be called before the engine starts its threads, which inherit it.
     pub fn apply(&self) -> Result<()> {

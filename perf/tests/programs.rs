@@ -175,7 +175,7 @@ fn scale(arguments: &[&str], rows: usize) {
 #[test]
 fn calls_are_timed_on_one_thread() {
     for engine in ["ringmq", "libzmq"] {
-        for how in [&[][..], &["--messages"]] {
+        for how in [&[][..], &["--messages"], &["--copies"]] {
             let arguments = [&["64", "250", "--engine", engine], how].concat();
             let said = stdout(&run(env!("CARGO_BIN_EXE_inproc_calls"), &arguments));
             assert!(said.contains("message count: 300\n"), "{said}");

@@ -8,8 +8,8 @@ use clap::Parser;
 use ringmq_perf::engine::ringmq::RingMq;
 use ringmq_perf::engine::stock::Stock;
 use ringmq_perf::engine::{Endpoint, Engine, EngineKind, Result};
-use ringmq_perf::throughput;
-use ringmq_perf::tool::{self, SendOptions, ToolOptions};
+use ringmq_perf::throughput::{self, Taker};
+use ringmq_perf::tool::{self, ReceiveOptions, SendOptions, ToolOptions};
 
 /// So many messages are sent before they are received.
 const BATCH: u64 = 100;
@@ -24,6 +24,8 @@ struct Arguments {
     message_count: u64,
     #[command(flatten)]
     sending: SendOptions,
+    #[command(flatten)]
+    receiving: ReceiveOptions,
     #[command(flatten)]
     options: ToolOptions,
 }
@@ -41,6 +43,7 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
         message_size,
         message_count,
         sending,
+        receiving,
         ..
     } = *arguments;
     arguments.options.apply()?;
@@ -49,11 +52,15 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
     pull.bind("inproc://calls")?;
     let mut push = engine.push()?;
     push.connect("inproc://calls")?;
+    let body = vec![0; message_size];
+    let mut taker = Taker::new(message_size, receiving.copies);
     let batches = message_count.div_ceil(BATCH);
     let started = Instant::now();
     for _ in 0..batches {
-        throughput::send_count(&mut push, message_size, BATCH, sending.messages)?;
-        throughput::receive_count(&mut pull, message_size, BATCH)?;
+        throughput::send_count(&mut push, &body, BATCH, sending.messages)?;
+        for _ in 0..BATCH {
+            taker.take(&mut pull)?;
+        }
     }
     tool::print_calls(message_size, batches * BATCH, started.elapsed());
     Ok(())

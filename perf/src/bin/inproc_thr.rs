@@ -7,8 +7,8 @@ use clap::Parser;
 use ringmq_perf::engine::ringmq::RingMq;
 use ringmq_perf::engine::stock::Stock;
 use ringmq_perf::engine::{Endpoint, Engine, EngineKind, Result};
-use ringmq_perf::throughput;
-use ringmq_perf::tool::{self, SendOptions, ToolOptions};
+use ringmq_perf::throughput::{self, Taker};
+use ringmq_perf::tool::{self, ReceiveOptions, SendOptions, ToolOptions};
 
 /// Receive messages from another thread and print their rate.
 #[derive(Parser)]
@@ -20,6 +20,8 @@ struct Arguments {
     message_count: u64,
     #[command(flatten)]
     sending: SendOptions,
+    #[command(flatten)]
+    receiving: ReceiveOptions,
     #[command(flatten)]
     options: ToolOptions,
 }
@@ -37,6 +39,7 @@ fn run<E: Engine<Push: Send>>(arguments: &Arguments) -> Result<()> {
         message_size,
         message_count,
         sending,
+        receiving,
         ..
     } = *arguments;
     arguments.options.apply()?;
@@ -47,9 +50,11 @@ fn run<E: Engine<Push: Send>>(arguments: &Arguments) -> Result<()> {
     let elapsed = thread::scope(|scope| {
         let sender = scope.spawn(move || {
             push.connect("inproc://thr_test")?;
-            throughput::send_count(&mut push, message_size, message_count, sending.messages)
+            let body = vec![0; message_size];
+            throughput::send_count(&mut push, &body, message_count, sending.messages)
         });
-        let elapsed = throughput::receive_count(&mut pull, message_size, message_count)?;
+        let mut taker = Taker::new(message_size, receiving.copies);
+        let elapsed = throughput::receive_count(&mut pull, &mut taker, message_count)?;
         tool::join(sender)?;
         Ok(elapsed)
     })?;

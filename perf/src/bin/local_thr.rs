@@ -6,8 +6,8 @@ use clap::Parser;
 use ringmq_perf::engine::ringmq::RingMq;
 use ringmq_perf::engine::stock::Stock;
 use ringmq_perf::engine::{Endpoint, Engine, EngineKind, Result};
-use ringmq_perf::throughput;
-use ringmq_perf::tool::{self, ToolOptions};
+use ringmq_perf::throughput::{self, Taker};
+use ringmq_perf::tool::{self, ReceiveOptions, ToolOptions};
 
 /// Receive messages and print their rate.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ struct Arguments {
     /// How many messages to receive
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     message_count: u64,
+    #[command(flatten)]
+    receiving: ReceiveOptions,
     #[command(flatten)]
     options: ToolOptions,
 }
@@ -35,6 +37,7 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
     let Arguments {
         message_size,
         message_count,
+        receiving,
         ..
     } = *arguments;
     arguments.options.apply()?;
@@ -42,7 +45,8 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
     let mut pull = engine.pull()?;
     pull.bind(&arguments.bind_to)?;
 
-    let elapsed = throughput::receive_count(&mut pull, message_size, message_count)?;
+    let mut taker = Taker::new(message_size, receiving.copies);
+    let elapsed = throughput::receive_count(&mut pull, &mut taker, message_count)?;
     tool::print_throughput(message_size, message_count, elapsed);
     Ok(())
 }

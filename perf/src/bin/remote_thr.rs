@@ -43,5 +43,6 @@ fn run<E: Engine>(arguments: &Arguments) -> Result<()> {
         sending,
         ..
     } = *arguments;
-    throughput::send_count(&mut push, message_size, message_count, sending.messages)
+    let body = vec![0; message_size];
+    throughput::send_count(&mut push, &body, message_count, sending.messages)
 }
