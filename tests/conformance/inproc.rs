@@ -71,6 +71,23 @@ fn the_marks_of_both_sides_add_up() {
 }
 
 #[test]
+fn a_mark_that_changes_counts_what_lies_there_already() {
+    for (mark, room) in [(1, 6), (4, 9), (20, 25), (0, 100)] {
+        let context = Context::new();
+        let (push, pull): (Push, Pull) = (sender(&context), receiver(&context));
+        push.set_send_hwm(5);
+        pull.set_receive_hwm(5);
+        pull.bind("inproc://changed").unwrap();
+        push.connect("inproc://changed").unwrap();
+        push.try_send("").unwrap();
+        push.try_send("").unwrap();
+        push.set_send_hwm(mark);
+        let sent = (2..100).take_while(|_| push.try_send("").is_ok()).count();
+        assert_eq!(2 + sent, room, "mark of {mark}");
+    }
+}
+
+#[test]
 fn no_mark_on_either_side_is_no_limit() {
     for (send, receive) in [(0, 10), (10, 0), (0, 0)] {
         let context = Context::new();

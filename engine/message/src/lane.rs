@@ -3,11 +3,10 @@
 //! A body in a block moves by pointer, and with it the lines of the block, of its header, and of the list by which it goes
 //! back to its owner. Up to [`SPREAD_MAX`] bytes it is cheaper to copy it through the queue: what does not fit into one
 //! slot goes on in the next ones, and the reader puts it together in a block of its own, which it often has at hand.
+//!
+//! All pieces are of one length, so that no copy is of unknown length; the last one repeats what is needed for that.
 
-use ringmq_queue::{
-    chain::{ChainConsumer, ChainProducer, chain},
-    copy::copy,
-};
+use ringmq_queue::chain::{ChainConsumer, ChainProducer, chain};
 
 use crate::message::{INLINE_MAX, Message, Slot, Spread};
 
@@ -47,7 +46,7 @@ impl LaneProducer {
     #[inline]
     pub fn stage_bytes(&mut self, body: &[u8], more: bool) {
         match body.len() {
-            0..=INLINE_MAX => self.stage_piece(body, more),
+            0..=INLINE_MAX => self.stage_one(body, more),
             len if len <= SPREAD_MAX => self.stage_spread(body, more, 0),
             _ => {
                 let mut message = Message::from_slice(body);
@@ -59,22 +58,25 @@ impl LaneProducer {
 
     #[inline]
     fn stage_spread(&mut self, body: &[u8], more: bool, routing_id: u32) {
-        let (first, mut rest) = body.split_at(INLINE_MAX);
+        let (Some(first), Some(last)) = (body.first_chunk(), body.last_chunk()) else {
+            unreachable!("a body that is spread is longer than a piece of it");
+        };
         // SAFETY: `begin` writes a slot.
         unsafe {
             self.slots
                 .stage_with(|place| Slot::begin(place, first, body.len(), more, routing_id));
         }
-        while !rest.is_empty() {
-            let (piece, others) = rest.split_at(rest.len().min(INLINE_MAX));
-            self.stage_piece(piece, false);
-            rest = others;
+        let middle = body.get(INLINE_MAX..2 * INLINE_MAX);
+        if let Some(middle) = middle.filter(|_| body.len() > 2 * INLINE_MAX) {
+            self.stage_one(middle, false);
         }
+        // SAFETY: `go_on` writes a slot.
+        unsafe { self.slots.stage_with(|place| Slot::go_on(place, last)) };
     }
 
     /// Writes a message that fits into a slot, or a piece of a longer one.
     #[inline(always)]
-    fn stage_piece(&mut self, bytes: &[u8], more: bool) {
+    fn stage_one(&mut self, bytes: &[u8], more: bool) {
         // SAFETY: `write` writes a slot.
         unsafe { self.slots.stage_with(|place| Slot::write(place, bytes, more)) };
     }
@@ -122,18 +124,21 @@ impl LaneConsumer {
         let to = unsafe { message.make_room(spread.len) };
         message.set_more(spread.more);
         message.set_routing_id(spread.routing_id);
-        let mut done = 0;
-        while done < spread.len {
+        let last = spread.len - INLINE_MAX;
+        let mut at = 0;
+        loop {
             let Some(slot) = self.slots.peek() else {
                 message.clear();
                 unreachable!("the pieces of a body are published together");
             };
-            let piece = slot.piece();
-            let len = piece.len().min(spread.len - done);
-            // SAFETY: `to` has room for `spread.len` bytes, and belongs to the message alone.
-            unsafe { copy(piece.as_ptr(), to.as_ptr().add(done), len) };
-            done += len;
-            drop(self.slots.pop());
+            // SAFETY: `to` has room for `spread.len` bytes, of which a piece's worth begins at `last` and at whatever comes
+            // before. It belongs to the message alone.
+            unsafe { to.add(at).cast().write(*slot.piece()) };
+            self.slots.forget();
+            if at == last {
+                return;
+            }
+            at = last.min(at + INLINE_MAX);
         }
     }
 

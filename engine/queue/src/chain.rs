@@ -415,6 +415,14 @@ impl<T> ChainConsumer<T> {
         Some(unsafe { &mut *self.slots.value_at(self.head) })
     }
 
+    /// Moves on from the oldest value, if there is one, without dropping it: for one that owns nothing. Never blocks.
+    #[inline]
+    pub fn forget(&mut self) {
+        if self.has_value() {
+            self.head = advance(self.head, 1);
+        }
+    }
+
     /// How many values are published and not yet taken. Reads the producer's line; more may come a moment later.
     pub fn len(&self) -> usize {
         // Relaxed: no slot is touched on the strength of this number, `pop` loads the position itself.

@@ -26,9 +26,8 @@ const NEVER: u64 = u64::MAX;
 /// The mark of a side that has not turned up.
 const ABSENT: u64 = u64::MAX;
 
-/// What both ends share.
+/// What both ends share, beside what they tell each other.
 struct Junction {
-    sides: [CachePadded<Side>; 2],
     /// What either side has sent and received.
     tallies: [Arc<Tally>; 2],
     /// The message that the second, binding side wants to receive when the first one goes.
@@ -62,8 +61,12 @@ struct Side {
 
 /// A pipe's end towards another socket.
 pub(crate) struct LocalEnd {
+    mine: Arc<Side>,
+    theirs: Arc<Side>,
     junction: Arc<Junction>,
     me: usize,
+    /// What this end writes lies in the junction, and not in its chain.
+    keeps: bool,
     outgoing: LaneProducer,
     incoming: LaneConsumer,
     written: u64,
@@ -108,12 +111,11 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
         let side = Side::new(send, receive);
         let bytes_max = party.map_or(0, |party| party.receive_bytes_max);
         side.receive_bytes_max.store(bytes_max, Ordering::Relaxed);
-        CachePadded::new(side)
+        Arc::new(side)
     };
     // As with libzmq, who connects decides, unless the binding side is known and wants it too.
     let conflate = first.conflate || second.is_some_and(|party| party.conflate);
     let junction = Arc::new(Junction {
-        sides: [side(Some(first)), side(second)],
         tallies: Default::default(),
         farewell: OnceLock::new(),
         dismissal: OnceLock::new(),
@@ -128,8 +130,14 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
     }
     let (to_second, from_first) = lane();
     let (to_first, from_second) = lane();
-    let one = LocalEnd::new(junction.clone(), 0, to_second, from_second);
-    let other = LocalEnd::new(junction, 1, to_first, from_first);
+    let (here, there) = (side(Some(first)), side(second));
+    let one = LocalEnd::new(
+        (here.clone(), there.clone()),
+        &junction,
+        0,
+        (to_second, from_second),
+    );
+    let other = LocalEnd::new((there, here), &junction, 1, (to_first, from_first));
     one.set_socket(first.socket);
     if let Some(party) = second {
         other.set_socket(party.socket);
@@ -144,9 +152,17 @@ pub(crate) fn local_pair(first: &Party<'_>, second: Option<&Party<'_>>) -> (Pipe
 }
 
 impl LocalEnd {
-    fn new(junction: Arc<Junction>, me: usize, outgoing: LaneProducer, incoming: LaneConsumer) -> Self {
+    fn new(
+        (mine, theirs): (Arc<Side>, Arc<Side>),
+        junction: &Arc<Junction>,
+        me: usize,
+        (outgoing, incoming): (LaneProducer, LaneConsumer),
+    ) -> Self {
         Self {
-            junction,
+            mine,
+            theirs,
+            keeps: junction.kept[me].get().is_some(),
+            junction: junction.clone(),
             me,
             outgoing,
             incoming,
@@ -156,19 +172,9 @@ impl LocalEnd {
         }
     }
 
-    #[inline]
-    fn mine(&self) -> &Side {
-        &self.junction.sides[self.me]
-    }
-
-    #[inline]
-    fn theirs(&self) -> &Side {
-        &self.junction.sides[1 - self.me]
-    }
-
     /// The socket that this end belongs to has turned up.
     pub(crate) fn set_socket(&self, socket: &Arc<SocketShared>) {
-        let first = self.mine().socket.set(socket.clone()).is_ok();
+        let first = self.mine.socket.set(socket.clone()).is_ok();
         debug_assert!(first, "an end belongs to one socket");
     }
 
@@ -193,18 +199,18 @@ impl LocalEnd {
     }
 
     pub(crate) fn attach(&mut self, key: u64) {
-        self.mine().key.store(key, Ordering::SeqCst);
+        self.mine.key.store(key, Ordering::SeqCst);
     }
 
     pub(crate) fn has_ended(&self) -> bool {
         // SeqCst: partner of the store in `drop`.
-        self.theirs().closed.load(Ordering::SeqCst)
+        self.theirs.closed.load(Ordering::SeqCst)
     }
 
     /// The sum of our mark for sending and the other side's for receiving; unlimited if either is.
     pub(crate) fn hwm(&self) -> u64 {
-        let send = self.mine().send_hwm.load(Ordering::Relaxed);
-        let receive = self.theirs().receive_hwm.load(Ordering::Relaxed);
+        let send = self.mine.send_hwm.load(Ordering::Relaxed);
+        let receive = self.theirs.receive_hwm.load(Ordering::Relaxed);
         match (send, receive) {
             _ if self.junction.conflate => 0,
             (send, ABSENT) => send,
@@ -215,15 +221,15 @@ impl LocalEnd {
 
     /// Takes the socket's high-water marks; returns the sum for this direction.
     pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) -> u64 {
-        self.mine().send_hwm.store(send, Ordering::Relaxed);
-        self.mine().receive_hwm.store(receive, Ordering::Relaxed);
+        self.mine.send_hwm.store(send, Ordering::Relaxed);
+        self.mine.receive_hwm.store(receive, Ordering::Relaxed);
         self.hwm()
     }
 
     /// Takes the bytes that the socket lets wait for it; returns those of the other side.
     pub(crate) fn set_receive_bytes_max(&mut self, receive: u64) -> u64 {
-        self.mine().receive_bytes_max.store(receive, Ordering::Relaxed);
-        self.theirs().receive_bytes_max.load(Ordering::Relaxed)
+        self.mine.receive_bytes_max.store(receive, Ordering::Relaxed);
+        self.theirs.receive_bytes_max.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -238,19 +244,19 @@ impl LocalEnd {
 
     pub(crate) fn taken(&self) -> u64 {
         // Acquire: partner of the store in `took_message`; nothing but the count is read under it.
-        self.theirs().consumed.load(Ordering::Acquire) + self.dropped
+        self.theirs.consumed.load(Ordering::Acquire) + self.dropped
     }
 
     pub(crate) fn ask_for_room(&mut self, threshold: u64) -> u64 {
         let threshold = threshold.saturating_sub(self.dropped);
-        self.mine().unblock_at.store(threshold, Ordering::Relaxed);
+        self.mine.unblock_at.store(threshold, Ordering::Relaxed);
         // Partner of the light fence in `took_message`.
         heavy_fence();
         self.taken()
     }
 
     pub(crate) fn stop_asking(&mut self) {
-        self.mine().unblock_at.store(NEVER, Ordering::Relaxed);
+        self.mine.unblock_at.store(NEVER, Ordering::Relaxed);
     }
 
     #[inline]
@@ -258,12 +264,8 @@ impl LocalEnd {
         // It comes from us now, as in libzmq.
         message.set_origin(OriginId::NONE);
         let more = message.more();
-        if let Some(kept) = self.junction.kept[self.me].get() {
-            let mut kept = lock(kept);
-            if self.junction.conflate {
-                kept.clear();
-            }
-            kept.push(std::mem::take(message));
+        if self.keeps {
+            self.keep(std::mem::take(message));
         } else {
             self.outgoing.stage_from(message);
         }
@@ -274,7 +276,7 @@ impl LocalEnd {
 
     #[inline]
     pub(crate) fn write_bytes(&mut self, body: &[u8], more: bool, pace: &mut Pace) {
-        if self.junction.kept[self.me].get().is_some() {
+        if self.keeps {
             let mut message = Message::from_slice(body);
             message.set_more(more);
             return self.write(&mut message, pace);
@@ -285,13 +287,25 @@ impl LocalEnd {
         }
     }
 
+    /// Puts a part where it can be taken back.
+    #[cold]
+    fn keep(&self, part: Message) {
+        if let Some(kept) = self.junction.kept[self.me].get() {
+            let mut kept = lock(kept);
+            if self.junction.conflate {
+                kept.clear();
+            }
+            kept.push(part);
+        }
+    }
+
     #[inline]
     fn publish(&mut self) {
         self.written += 1;
         self.outgoing.publish();
         // Partner of the heavy fence in `watch`.
         light_fence();
-        let theirs = self.theirs();
+        let theirs = &self.theirs;
         if theirs.waiting.load(Ordering::Relaxed) && theirs.waiting.swap(false, Ordering::Relaxed) {
             theirs.notify(SocketCommand::Readable);
         }
@@ -305,8 +319,9 @@ impl LocalEnd {
     }
 
     /// What this end writes can be dropped again from now on; nothing has been written yet.
-    pub(crate) fn set_drops_oldest(&self) {
+    pub(crate) fn set_drops_oldest(&mut self) {
         self.junction.kept[self.me].get_or_init(Mutex::default);
+        self.keeps = true;
     }
 
     /// Drops the oldest message that the other side has not begun to read. False if there is none.
@@ -356,10 +371,10 @@ impl LocalEnd {
         self.consumed += 1;
         // Release: partner of the load in `taken`. With every message: a writer may wait for bytes, of which only the count
         // of messages tells, and the reader need not call again.
-        self.mine().consumed.store(self.consumed, Ordering::Release);
+        self.mine.consumed.store(self.consumed, Ordering::Release);
         // Partner of the heavy fence in `ask_for_room`.
         light_fence();
-        let theirs = self.theirs();
+        let theirs = &self.theirs;
         if self.consumed >= theirs.unblock_at.load(Ordering::Relaxed)
             && theirs.unblock_at.swap(NEVER, Ordering::Relaxed) != NEVER
         {
@@ -368,12 +383,12 @@ impl LocalEnd {
     }
 
     pub(crate) fn watch(&mut self) -> bool {
-        self.mine().waiting.store(true, Ordering::Relaxed);
+        self.mine.waiting.store(true, Ordering::Relaxed);
         // Partner of the light fence in `publish`.
         heavy_fence();
         let arrived = self.has_queued();
         if arrived {
-            self.mine().waiting.store(false, Ordering::Relaxed);
+            self.mine.waiting.store(false, Ordering::Relaxed);
         }
         arrived
     }
@@ -404,7 +419,7 @@ impl Drop for LocalEnd {
             self.publish();
         }
         // SeqCst: after the last publish, before the notification; partner of `has_ended`.
-        self.mine().closed.store(true, Ordering::SeqCst);
-        self.theirs().notify(SocketCommand::Closed);
+        self.mine.closed.store(true, Ordering::SeqCst);
+        self.theirs.notify(SocketCommand::Closed);
     }
 }

@@ -96,6 +96,8 @@ pub(crate) struct Pipe {
     sizes: Option<Box<Sizes>>,
     /// The other side's count of taken messages when last looked at.
     taken: u64,
+    /// How many messages may be written before their number has to be looked at again.
+    credit: u64,
     /// Parts of a multipart message have been written and the last one not.
     writing: bool,
     /// The other side has ended; what is queued may still be read.
@@ -210,6 +212,7 @@ impl Pipe {
             hwm,
             sizes: None,
             taken: 0,
+            credit: 0,
             writing: false,
             closed: false,
             throttled: false,
@@ -268,6 +271,7 @@ impl Pipe {
         if let Some(shm) = self.shm() {
             shm.upgrade(rings);
             self.hwm = shm.hwm();
+            self.credit = 0;
         }
     }
 
@@ -285,6 +289,7 @@ impl Pipe {
             local.set_socket(party.socket);
             local.set_farewell(party.disconnect);
             self.hwm = local.set_hwm(party.hwm.0, party.hwm.1);
+            self.credit = 0;
             local.set_receive_bytes_max(party.receive_bytes_max);
             if party.drops_oldest {
                 local.set_drops_oldest();
@@ -315,6 +320,7 @@ impl Pipe {
     /// Changes the high-water marks of the socket that the pipe belongs to.
     pub(crate) fn set_hwm(&mut self, send: u64, receive: u64) {
         self.hwm = either!(self, end => end.set_hwm(send, receive));
+        self.credit = 0;
     }
 
     /// Changes how many bytes may wait for the peer, and from it; 0 is unlimited.
@@ -329,6 +335,7 @@ impl Pipe {
             End::Newest(_) | End::Datagram(_) => 0,
         };
         let written = self.written();
+        self.credit = 0;
         match &mut self.sizes {
             _ if max == 0 => self.sizes = None,
             Some(sizes) => sizes.set_max(max),
@@ -416,7 +423,22 @@ impl Pipe {
     /// same way; what is in flight to the kernel no longer counts).
     #[inline]
     pub(crate) fn is_full(&mut self) -> bool {
-        self.is_at_mark() && self.is_really_full()
+        self.credit == 0 && !self.finds_credit()
+    }
+
+    /// Looks how many messages there is room for, if there is any.
+    #[inline(never)]
+    fn finds_credit(&mut self) -> bool {
+        if self.is_at_mark() && self.is_really_full() {
+            return false;
+        }
+        self.credit = match &self.sizes {
+            // How long the next message is nobody knows.
+            Some(_) => 0,
+            None if self.hwm == 0 => u64::MAX,
+            None => self.hwm - self.backlog(),
+        };
+        true
     }
 
     #[cold]
@@ -512,6 +534,7 @@ impl Pipe {
         let bytes = self.written_part + len as u64;
         self.written_part = if more { bytes } else { 0 };
         if !more {
+            self.credit = self.credit.saturating_sub(1);
             self.tally.sent(bytes);
             if let Some(sizes) = &mut self.sizes {
                 sizes.push(bytes);

@@ -91,7 +91,7 @@ impl FairQueue {
             return Some(Queued::Part(self.rest_from));
         }
         let dwell = if self.active.len() == 1 {
-            pipes.dwell
+            pipes.dwell()
         } else {
             Dwell::Pauses
         };

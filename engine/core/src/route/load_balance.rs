@@ -84,13 +84,24 @@ impl LoadBalance {
             self.dropping = more;
             return Some(Balanced::Dropped);
         }
-        if !self.sending && !self.find_room(pipes) {
-            return None;
+        loop {
+            if let Some(&key) = self.active.get(self.next)
+                && let Some((pipe, pace)) = pipes.paced(key)
+                && (self.sending || pipe.has_room())
+            {
+                write(pipe, pace);
+                self.end_part(more);
+                return Some(Balanced::Sent(key));
+            }
+            if self.sending || !self.find_room(pipes) {
+                return None;
+            }
         }
-        let key = self.active[self.next];
-        // The pipe exists: detaching takes it out of `active` first.
-        let (pipe, pace) = pipes.paced(key)?;
-        write(pipe, pace);
+    }
+
+    /// A part has been written; after the last one it is the next pipe's turn.
+    #[inline]
+    fn end_part(&mut self, more: bool) {
         self.sending = more;
         if !more {
             self.next += 1;
@@ -98,7 +109,6 @@ impl LoadBalance {
                 self.next = 0;
             }
         }
-        Some(Balanced::Sent(key))
     }
 
     /// The pipe that the next part goes to, if one has room.
@@ -111,7 +121,6 @@ impl LoadBalance {
     }
 
     /// Moves `next` to a pipe with room; pipes without leave the round until they report.
-    #[inline]
     pub(crate) fn find_room(&mut self, pipes: &mut Pipes) -> bool {
         while let Some(&key) = self.active.get(self.next) {
             if pipes

@@ -26,8 +26,10 @@ pub(crate) struct Pipes {
     dropped: Arc<DropTally>,
     /// How the socket sends, by which its pipes tell an exchange from a stream.
     pub(crate) pace: Pace,
-    /// What the receive in progress does before it finds nothing.
-    pub(crate) dwell: Dwell,
+    /// The receive in progress may wait.
+    pub(crate) may_wait: bool,
+    /// What a receive that may wait does before it finds nothing: who polls busily does not leave the core to others.
+    pub(crate) patience: Dwell,
 }
 
 /// Messages for one peer that were dropped.
@@ -51,9 +53,10 @@ pub(crate) fn place(key: PipeKey) -> usize {
 
 impl Pipes {
     /// No pipes, and what they drop is counted there.
-    pub(crate) fn counting(dropped: Arc<DropTally>) -> Self {
+    pub(crate) fn counting(dropped: Arc<DropTally>, patience: Dwell) -> Self {
         Self {
             dropped,
+            patience,
             ..Self::default()
         }
     }
@@ -86,6 +89,16 @@ impl Pipes {
             return None;
         }
         Some((slot.pipe.as_deref_mut()?, &mut self.pace))
+    }
+
+    /// What the receive in progress does before it finds nothing.
+    #[inline]
+    pub(crate) fn dwell(&self) -> Dwell {
+        if self.may_wait {
+            self.patience
+        } else {
+            Dwell::Pauses
+        }
     }
 
     pub(crate) fn remove(&mut self, key: PipeKey) -> Option<Box<Pipe>> {

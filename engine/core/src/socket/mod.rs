@@ -70,7 +70,7 @@ impl Socket {
         let options = context.default_options(socket_type);
         pattern.behaviour().configure(&options);
         pattern.behaviour().bind_shared(&shared);
-        let pipes = Pipes::counting(shared.dropped.clone());
+        let pipes = Pipes::counting(shared.dropped.clone(), Dwell::new(options.busy_poll));
         Ok(Self {
             context: context.clone(),
             shared,
@@ -126,6 +126,7 @@ impl Socket {
 
     fn apply_options(&mut self) {
         self.pattern.behaviour().configure(&self.options);
+        self.pipes.patience = Dwell::new(self.options.busy_poll);
         for pipe in self.pipes.iter_mut() {
             pipe.limit(&self.options);
         }
@@ -259,11 +260,7 @@ impl Socket {
         if !self.shared.is_quiet() {
             self.process_commands()?;
         }
-        // Who polls busily does not leave the core to others, and who shall sleep at once does not look for long.
-        self.pipes.dwell = match wait {
-            Wait::No => Dwell::Pauses,
-            Wait::Forever | Wait::Until(_) => Dwell::new(self.options.busy_poll),
-        };
+        self.pipes.may_wait = wait != Wait::No;
         match self.pattern.recv(&mut self.pipes, message) {
             Ok(()) => Ok(()),
             Err(nothing) => self.recv_slow(message, nothing, wait),

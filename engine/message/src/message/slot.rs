@@ -1,6 +1,6 @@
 //! What lies in a queue of messages: a message, or a piece of one whose body is spread over several slots.
 
-use std::{mem::offset_of, slice};
+use std::mem::offset_of;
 
 use super::{
     INLINE_MAX, Message,
@@ -86,16 +86,33 @@ impl Slot {
         unsafe { Self::write_parts(place, bytes, Kind::Inline, bytes.len(), more, 0) };
     }
 
-    /// Writes the first piece of a message of `len` bytes, which is [`INLINE_MAX`] bytes long. Reads nothing there.
+    /// Writes the first piece of a message of `len` bytes. Reads nothing there.
     ///
     /// # Safety
     ///
     /// As for [`write`](Self::write).
     #[inline(always)]
-    pub(crate) unsafe fn begin(place: *mut Self, first: &[u8], len: usize, more: bool, routing_id: u32) {
-        debug_assert!(first.len() == INLINE_MAX && len > INLINE_MAX && len <= usize::from(u8::MAX));
+    pub(crate) unsafe fn begin(
+        place: *mut Self,
+        first: &[u8; INLINE_MAX],
+        len: usize,
+        more: bool,
+        routing_id: u32,
+    ) {
+        debug_assert!(len > INLINE_MAX && len <= usize::from(u8::MAX));
         // SAFETY: the caller's promise.
         unsafe { Self::write_parts(place, first, Kind::Spread, len, more, routing_id) };
+    }
+
+    /// Writes another piece of a message. Reads nothing there.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write).
+    #[inline(always)]
+    pub(crate) unsafe fn go_on(place: *mut Self, piece: &[u8; INLINE_MAX]) {
+        // SAFETY: the caller's promise.
+        unsafe { Self::write(place, piece, false) };
     }
 
     /// # Safety
@@ -110,8 +127,15 @@ impl Slot {
         more: bool,
         routing_id: u32,
     ) {
-        let [a, b, c, d] = routing_id.to_ne_bytes();
-        let tail = u64::from_ne_bytes([a, b, c, d, len as u8, kind as u8, u8::from(more), 0]);
+        let (len, kind, more) = (len as u8, kind as u8, u8::from(more));
+        let tail = match routing_id {
+            // The usual case, in which the word needs not be put together byte by byte.
+            0 => u64::from_ne_bytes([0, 0, 0, 0, len, kind, more, 0]),
+            _ => {
+                let [a, b, c, d] = routing_id.to_ne_bytes();
+                u64::from_ne_bytes([a, b, c, d, len, kind, more, 0])
+            }
+        };
         // SAFETY: the slot's 64 bytes may be written. Its words are those of the body, of which the ones behind the bytes may
         // stay as they are, then that of an origin, and the last is made of the other five fields, each a valid value.
         unsafe {
@@ -146,14 +170,14 @@ impl Slot {
 
     /// The bytes of a piece.
     #[inline]
-    pub(crate) fn piece(&self) -> &[u8] {
-        let len = match self.0.kind {
-            Kind::Spread => INLINE_MAX,
-            _ => self.0.len(),
-        };
-        debug_assert!(matches!(self.0.kind, Kind::Spread | Kind::Inline));
-        // SAFETY: `begin` has initialised that many bytes of the slot, and `write` of as many as the slot says.
-        unsafe { slice::from_raw_parts((&raw const self.0.body).cast::<u8>(), len) }
+    pub(crate) fn piece(&self) -> &[u8; INLINE_MAX] {
+        assert!(
+            self.0.kind == Kind::Spread
+                || (self.0.kind, self.0.inline_len) == (Kind::Inline, INLINE_MAX as u8)
+        );
+        // SAFETY: the slot begins with that many bytes, and `begin` or `write` has initialised them: the kind and the length
+        // say so.
+        unsafe { &*(&raw const self.0.body).cast() }
     }
 }
 
