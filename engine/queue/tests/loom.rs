@@ -4,9 +4,10 @@
 //! lost wake-up leaves a thread asleep, which loom reports as a deadlock. The tests that must fail show that it does.
 #![cfg(loom)]
 
-use std::process::Command;
+mod models;
 
-use loom::{model::Builder, thread};
+use loom::thread;
+use models::{explore, must_fail};
 use ringmq_queue::{
     barrier::{heavy_fence, light_fence},
     biased::BiasedLock,
@@ -16,35 +17,9 @@ use ringmq_queue::{
     wake::{ParkOn, Parker},
 };
 
-/// Explores every execution with at most this many preemptions; the known bugs of this kind need two.
-fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(model);
-}
-
 /// Runs a model that has to deadlock; see [`must_fail`].
 fn must_deadlock(test: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     must_fail(test, "deadlock; threads", preemptions, model);
-}
-
-/// Runs a model that has to fail in a process of its own: loom's panic meets destructors that panic again.
-///
-/// `test` is the name of the calling test, which this runs a second time with the variable set.
-fn must_fail(test: &str, how: &str, preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    const MODEL: &str = "RINGMQ_FAILING_MODEL";
-    if std::env::var_os(MODEL).is_some() {
-        return explore(preemptions, model);
-    }
-    let outcome = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(MODEL, test)
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&outcome.stderr);
-    assert!(!outcome.status.success(), "the model was expected to fail");
-    assert!(said.contains(how), "failed in another way: {said}");
 }
 
 fn nothing() {}
