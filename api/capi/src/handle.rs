@@ -87,6 +87,10 @@ impl<T: Send, const N: usize> Handles<T, N> {
                 .object
                 .compare_exchange(ptr::null_mut(), object, Release, Relaxed);
             if taken.is_ok() {
+                if slot.is_inherited() {
+                    // A thread that is not in this process may have had the lock of the free slot.
+                    slot.lock.reset();
+                }
                 slot.generation.store(fork::generation(), Relaxed);
                 return Ok(ptr::from_ref(slot).cast_mut().cast());
             }
@@ -192,5 +196,20 @@ impl<T> DerefMut for Entered<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`; only the holder of the lock makes references.
         unsafe { self.object.as_mut() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_slot_that_a_thread_had_locked_before_a_fork_serves_again() {
+        static HANDLES: Handles<u32, 1> = Handles::new();
+        let slot = &HANDLES.slots[0];
+        std::mem::forget(slot.lock.enter(1, || false));
+        slot.generation.store(fork::generation().wrapping_sub(1), Relaxed);
+        HANDLES.insert(Box::new(7)).unwrap();
+        assert!(slot.lock.enter(2, || true).is_some());
     }
 }

@@ -106,7 +106,7 @@ pub fn compile_with_stock(name: &str) -> PathBuf {
 pub fn with_library(program: &Path) -> Command {
     let mut command = Command::new("timeout");
     command
-        .args(["--kill-after=1", "60"])
+        .args(["--kill-after=1", "240"])
         .arg(program)
         .env("LD_LIBRARY_PATH", library());
     command
