@@ -95,6 +95,14 @@ pub(crate) struct ThreadSettings {
 }
 
 impl ThreadSettings {
+    pub(crate) fn of(options: &ContextOptions) -> Self {
+        Self {
+            pinning: options.pinning.clone(),
+            scheduling: options.scheduling,
+            name_prefix: options.thread_name_prefix.clone(),
+        }
+    }
+
     /// The name of the worker with that index, of which the kernel keeps 15 bytes.
     pub(crate) fn name(&self, index: usize) -> String {
         match &*self.name_prefix {
@@ -171,11 +179,7 @@ impl Context {
         barrier::register();
         let pool = WorkerPool::new(
             options.workers_max.min(limits::WORKERS_MAX),
-            ThreadSettings {
-                pinning: options.pinning.clone(),
-                scheduling: options.scheduling,
-                name_prefix: options.thread_name_prefix.clone(),
-            },
+            ThreadSettings::of(&options),
         );
         Self {
             inner: Arc::new(Inner {

@@ -145,16 +145,23 @@ impl Worker {
             pool.announce_epoll(reason);
         }
         pool.started_with(driver.kind());
+        let mut worker = Self::new(index, pool, driver);
+        if started.send(Ok(worker.shared.clone())).is_err() {
+            return;
+        }
+        while !worker.is_done() {
+            worker.turn();
+        }
+    }
+
+    fn new(index: usize, pool: Arc<WorkerPool>, driver: Driver<WireSlice, Slab>) -> Self {
         let shared = Arc::new(WorkerShared {
             mailbox: Mailbox::new(),
             waker: driver.waker(),
             load: AtomicUsize::new(0),
             index,
         });
-        if started.send(Ok(shared.clone())).is_err() {
-            return;
-        }
-        let mut worker = Self {
+        Self {
             shared,
             pool,
             driver,
@@ -173,9 +180,6 @@ impl Worker {
             serial: 0,
             idle_rounds: 0,
             patience: limits::WORKER_IDLE_ROUNDS,
-        };
-        while !worker.is_done() {
-            worker.turn();
         }
     }
 
@@ -290,3 +294,6 @@ impl Worker {
         self.serial
     }
 }
+
+#[cfg(test)]
+mod tests;
