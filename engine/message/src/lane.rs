@@ -58,7 +58,7 @@ impl LaneProducer {
 
     #[inline]
     fn stage_spread(&mut self, body: &[u8], more: bool, routing_id: u32) {
-        let (Some(first), Some(last)) = (body.first_chunk(), body.last_chunk()) else {
+        let (Some(first), Some(last)) = (body.first_chunk(), body.last_chunk::<INLINE_MAX>()) else {
             unreachable!("a body that is spread is longer than a piece of it");
         };
         // SAFETY: `begin` writes a slot.
@@ -66,12 +66,10 @@ impl LaneProducer {
             self.slots
                 .stage_with(|place| Slot::begin(place, first, body.len(), more, routing_id));
         }
-        let middle = body.get(INLINE_MAX..2 * INLINE_MAX);
-        if let Some(middle) = middle.filter(|_| body.len() > 2 * INLINE_MAX) {
-            self.stage_one(middle, false);
+        if body.len() > 2 * INLINE_MAX {
+            self.stage_one(&body[INLINE_MAX..2 * INLINE_MAX], false);
         }
-        // SAFETY: `go_on` writes a slot.
-        unsafe { self.slots.stage_with(|place| Slot::go_on(place, last)) };
+        self.stage_one(last, false);
     }
 
     /// Writes a message that fits into a slot, or a piece of a longer one.

@@ -104,17 +104,6 @@ impl Slot {
         unsafe { Self::write_parts(place, first, Kind::Spread, len, more, routing_id) };
     }
 
-    /// Writes another piece of a message. Reads nothing there.
-    ///
-    /// # Safety
-    ///
-    /// As for [`write`](Self::write).
-    #[inline(always)]
-    pub(crate) unsafe fn go_on(place: *mut Self, piece: &[u8; INLINE_MAX]) {
-        // SAFETY: the caller's promise.
-        unsafe { Self::write(place, piece, false) };
-    }
-
     /// # Safety
     ///
     /// As for [`write`](Self::write).
